@@ -1,0 +1,1 @@
+"""Figures, summary and report of a finished run: everything that a person reads, computed from records."""

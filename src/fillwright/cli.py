@@ -1,0 +1,365 @@
+"""The command line: ``fillwright run | verify | report | config | data | demo``.
+
+Exit codes: 0 all well, 1 a run or a check failed, 2 a wrong command line, configuration or data. Errors are text on stderr.
+Commands import what they need when they run, so that help and configuration checks start fast.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from fillwright._version import __version__
+from fillwright.errors import FillwrightError, UsageError
+
+if TYPE_CHECKING:
+    from fillwright.config.load import Loaded
+    from fillwright.data.market import Market
+
+DEMO = ("demo/demo.yaml", "../../examples/demo.yaml")
+"""Where the demo lies, beside this file: in an installed package, in a source tree."""
+
+CONFIG_SUFFIXES = (".yaml", ".yml", ".toml", ".json")
+
+app = App(
+    name="fillwright",
+    help="Backtests whose numbers can be checked: one configuration file in, a folder with proof out.",
+    version=__version__,
+    help_format="plaintext",
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+config_app = App(name="config", help="Check, show, explain and migrate configuration files.")
+data_app = App(name="data", help="Look at, convert and make market data.")
+app.command(config_app)
+app.command(data_app)
+
+Overrides = Annotated[
+    list[str], Parameter(name="--set", negative=(), help="Change one setting: section.key=value. May be given several times.")
+]
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON for machines.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = app(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False, help_on_error=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except CycloptsError as error:
+        return _fail(f"{error}\n  fillwright --help lists the commands; add --help to a command for its options", 2)
+    except FillwrightError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 1)
+    except BrokenPipeError:
+        # The reader went away (| head): not worth a message, but Python would write one while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("FILLWRIGHT_DEBUG"):
+            raise
+        message = (
+            f"internal error: {type(error).__name__}: {error}\n  This is a fault of fillwright. FILLWRIGHT_DEBUG=1 shows where."
+        )
+        return _fail(message, 1)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def _warn(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(f"warning: {line}", file=sys.stderr)
+
+
+# ---- runs --------------------------------------------------------------------------------------------------------------------
+
+
+@app.command
+def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, json: Json = False, quiet: bool = False) -> int:  # noqa: B006
+    """Run a configuration.
+
+    Parameters
+    ----------
+    config
+        Configuration file (YAML, TOML or JSON).
+    out
+        Folder for the result; goes before run.out.
+    quiet
+        Print nothing but errors.
+    """
+    from fillwright.coordinator import run_config
+
+    result = run_config(config, overrides=overrides, out=out, progress=not quiet and not json and sys.stderr.isatty())
+    if json:
+        print(result.to_json())
+    elif not quiet:
+        print(result)
+    return 0
+
+
+@app.command
+def verify(folder: Path, /, *, json: Json = False, hashes: bool = True) -> int:
+    """Recompute a result folder from its journal; exit code 1 if anything differs.
+
+    Parameters
+    ----------
+    folder
+        Folder that a run left behind.
+    hashes
+        Compare the files with the hashes in the certificate first.
+    """
+    from fillwright.verify import verify_folder
+
+    verification = verify_folder(folder, hashes=hashes)
+    print(verification.to_json() if json else verification.text())
+    return 0 if verification.ok else 1
+
+
+@app.command
+def report(folder: Path, /) -> int:
+    """Write the HTML report of a result folder.
+
+    Parameters
+    ----------
+    folder
+        Folder that a run left behind.
+    """
+    from fillwright.result import report as write_report
+
+    print(write_report(folder))
+    return 0
+
+
+@app.command
+def demo(*, out: Path = Path("runs/demo")) -> int:
+    """Run the demo and verify what it leaves behind.
+
+    Parameters
+    ----------
+    out
+        Folder for the result.
+    """
+    for name in DEMO:
+        file = Path(__file__).parent / name
+        if file.is_file():
+            return run(file.resolve(), out=out) or verify(out)
+    raise UsageError("the demo is not part of this installation", remedy="run it from a source tree: make demo")
+
+
+# ---- configuration -----------------------------------------------------------------------------------------------------------
+
+
+def _load(config: Path, overrides: Sequence[str]) -> Loaded:
+    from fillwright.config.load import load_config
+
+    loaded = load_config(config, overrides)
+    _warn(loaded.warnings)
+    return loaded
+
+
+@config_app.command
+def check(config: Path, /, *, overrides: Overrides = [], json: Json = False) -> int:  # noqa: B006
+    """Check a configuration; all errors at once, with their lines.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    """
+    import json as json_format
+
+    loaded = _load(config, overrides)
+    data = loaded.config.data
+    folder = config.parent / data.folder
+    missing = [
+        f"{loaded.place(f'data.sources[{number}].path')}: there is no file {folder / source.path}"
+        for number, source in enumerate(data.sources)
+        if not os.path.exists(folder / source.path)
+    ]
+    _warn(missing)
+    if json:
+        print(json_format.dumps({"ok": True, "file": str(config), "warnings": [*loaded.warnings, *missing]}))
+    else:
+        print(f"{config}: ok")
+    return 0
+
+
+@config_app.command
+def show(config: Path, /, *, overrides: Overrides = [], json: Json = False) -> int:  # noqa: B006
+    """Print a configuration with all defaults.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    """
+    import json as json_format
+
+    from fillwright.config.emit import to_yaml
+    from fillwright.config.schema import Config, plain_values
+
+    settings = _load(config, overrides).config
+    if json:
+        print(json_format.dumps(settings.canonical(), indent=2, ensure_ascii=False))
+        return 0
+    values = plain_values(settings, number=lambda value: value)
+    print(to_yaml({name: values[name] for name in Config.model_fields}), end="")
+    return 0
+
+
+@config_app.command
+def schema() -> int:
+    """Print the JSON Schema of configuration files, for editors."""
+    from fillwright.config.docs import schema_json
+
+    print(schema_json(), end="")
+    return 0
+
+
+@config_app.command
+def docs() -> int:
+    """Print the manual of all settings as Markdown."""
+    from fillwright.config.docs import markdown
+
+    print(markdown(), end="")
+    return 0
+
+
+@config_app.command
+def migrate(old: Path, /, *, out: Path | None = None, force: bool = False, overwrite: bool = False) -> int:
+    """Translate a configuration of the previous system.
+
+    Parameters
+    ----------
+    old
+        Its configuration file (YAML).
+    out
+        File to write; without it the text is printed.
+    force
+        Where two keys disagree take the deeper one, and say so.
+    overwrite
+        Replace the file if it is there.
+    """
+    from fillwright.legacy.migrate import migrate as translate
+
+    if out is not None and out.exists() and not overwrite:
+        raise UsageError("is there already", where=str(out), remedy="add --overwrite to replace it")
+    migration = translate(old, target=out, force=force)
+    if out is None:
+        print(migration.text, end="")
+        return 0
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(migration.text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", where=str(out)) from None
+    print("\n".join([f"wrote {out}", *(f"  {line}" for line in migration.report)]))
+    return 0
+
+
+# ---- data --------------------------------------------------------------------------------------------------------------------
+
+
+def _market(source: Path, symbol: str | None, timeframe: str | None, tz: str | None) -> Market:
+    """The market of a configuration, a stored market or a file of bars."""
+    from fillwright.data.load import load_market
+    from fillwright.data.read import read_bars
+    from fillwright.data.store import is_market_file, open_market
+
+    if source.suffix.lower() in CONFIG_SUFFIXES:
+        return load_market(_load(source, ()).config, source.parent)
+    if is_market_file(source):
+        return open_market(source)
+    return read_bars(source, symbol=symbol or source.name.split(".")[0], timeframe=timeframe, tz=tz)
+
+
+@data_app.command
+def info(source: Path, /, *, symbol: str | None = None, timeframe: str | None = None, tz: str | None = None) -> int:
+    """Show ranges, units and findings of market data.
+
+    Parameters
+    ----------
+    source
+        CSV, Parquet or Arrow file, stored market, or configuration file.
+    symbol
+        Instrument; default: the name of the file.
+    timeframe
+        Length of a bar, such as 1min or 1d; default: the usual distance of the rows.
+    tz
+        Zone of time stamps without one.
+    """
+    from fillwright.data.store import describe
+
+    print(describe(_market(source, symbol, timeframe, tz)))
+    return 0
+
+
+@data_app.command
+def convert(
+    source: Path, target: Path, /, *, symbol: str | None = None, timeframe: str | None = None, tz: str | None = None
+) -> int:
+    """Store market data in a file that opens at once.
+
+    Parameters
+    ----------
+    source
+        CSV, Parquet or Arrow file, stored market, or configuration file.
+    target
+        File to write (Arrow IPC).
+    symbol
+        Instrument; default: the name of the file.
+    timeframe
+        Length of a bar, such as 1min or 1d; default: the usual distance of the rows.
+    tz
+        Zone of time stamps without one.
+    """
+    from fillwright.data.store import convert as store
+
+    print(store(_market(source, symbol, timeframe, tz), target))
+    return 0
+
+
+@data_app.command
+def make(
+    target: Path,
+    /,
+    *,
+    bars: int = 1000,
+    seed: int = 0,
+    timeframe: str = "1d",
+    start: str = "2020-01-01",
+    symbol: str = "MADE",
+) -> int:
+    """Make bars up, for trying things out; the same options always make the same bars.
+
+    Parameters
+    ----------
+    target
+        File to write: .csv, or any other name for a stored market.
+    bars
+        How many.
+    seed
+        Another seed makes another series.
+    timeframe
+        Length of a bar.
+    start
+        First day.
+    symbol
+        Instrument.
+    """
+    from fillwright.data.make import make_bars, write_csv
+    from fillwright.data.store import convert as store
+    from fillwright.model.instrument import Instrument
+
+    market = make_bars(bars, seed=seed, timeframe=timeframe, start=start, instrument=Instrument(symbol))
+    print(write_csv(market, target) if target.suffix.lower() == ".csv" else store(market, target))
+    return 0

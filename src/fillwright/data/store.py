@@ -1,0 +1,169 @@
+"""Markets as one uncompressed Arrow IPC file, opened again by mapping it into memory, and markets in words.
+
+The file has one record batch per feed, with the canonical integer columns; the schema's metadata describes instruments and
+feeds. Any Arrow reader can read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fillwright.data.bars import timeframe_text
+from fillwright.data.market import COLUMNS, Feed, Finding, Ints, Market, build_market
+from fillwright.data.read import Source, read_source
+from fillwright.data.zones import time_text
+from fillwright.errors import DataError, UsageError
+from fillwright.model.instrument import Instrument
+
+FORMAT_VERSION = 1
+_KEY = b"fillwright.market"
+_SCHEMA = [pa.field(name, pa.uint8() if name == "day_last" else pa.int64()) for name in COLUMNS]
+
+
+def convert(market: Market | Source, path: str | Path) -> Path:
+    """Write a market, or what a source holds, to an Arrow IPC file; a market file there is replaced, another file is not."""
+    if isinstance(market, Source):
+        market = read_source(market)
+    target = Path(path)
+    if target.exists() and not is_market_file(target):
+        raise UsageError("is there already and is not a market file", where=str(target), remedy="choose another name")
+    schema = pa.schema(_SCHEMA, metadata={_KEY: json.dumps(_description(market)).encode()})
+    temporary = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+            for feed in market.feeds:
+                writer.write_batch(pa.record_batch([_column(feed, field) for field in _SCHEMA], schema=schema))
+        os.replace(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"cannot be written: {error.strerror or error}", where=str(target), remedy="check the folder") from None
+    return target
+
+
+def open_market(path: str | Path) -> Market:
+    """Open a market file without reading it: the arrays lie in the mapped file. DataError when it is not such a file."""
+    where = str(path)
+    try:
+        source = pa.memory_map(where)
+        reader = pa.ipc.open_file(source)
+        text = (reader.schema.metadata or {}).get(_KEY)
+        if text is None:
+            raise DataError("is an Arrow file, but not a stored market", where=where, remedy="read it with read_bars()")
+        about = json.loads(text)
+        if about["version"] != FORMAT_VERSION:
+            message = f"has format version {about['version']}, this program reads {FORMAT_VERSION}"
+            raise DataError(message, where=where, remedy="convert the data again")
+        instruments = [_instrument(item) for item in about["instruments"]]
+        feeds = [_feed(item, reader.get_batch(number), where) for number, item in enumerate(about["feeds"])]
+        findings = [Finding(**item) for item in about["findings"]]
+    except OSError as error:
+        raise DataError(f"cannot be opened: {error.strerror or error}", where=where, remedy="check the path") from None
+    except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        message = f"is not a readable market file: {error}"
+        raise DataError(message, where=where, remedy="read bars with read_bars(), or convert the data again") from None
+    return build_market(instruments, feeds, findings)
+
+
+def is_market_file(path: str | Path) -> bool:
+    """True when the file was written by :func:`convert`."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            return _KEY in (pa.ipc.open_file(source).schema.metadata or {})
+    except (pa.ArrowException, OSError):
+        return False
+
+
+def describe(market: Market) -> str:
+    """The market in words: each instrument and feed with its range, rows and decimals, then what the checks found."""
+    feeds = sum(len(feed) for feed in market.feeds)
+    lines = [f"{len(market.instruments)} instruments, {len(market.feeds)} feeds, {feeds:,} bars, {market.nbytes() / 1e6:.1f} MB"]
+    lines.append(f"digest {market.digest}")
+    for number, instrument in enumerate(market.instruments):
+        lines += ["", *_describe_instrument(instrument)]
+        for feed in market.feeds:
+            if feed.instrument == number:
+                lines += _describe_feed(feed, instrument)
+    if market.findings:
+        lines += ["", "findings"]
+        lines += [f"  {finding.kind}: {finding}" for finding in market.findings]
+    return "\n".join(lines)
+
+
+def _describe_instrument(instrument: Instrument) -> list[str]:
+    opens, closes = instrument.session
+    session = "around the clock" if (opens, closes) == (0, 86_400) else f"{_clock(opens)}-{_clock(closes)}"
+    pair = f", {instrument.base} in {instrument.quote}" if instrument.base else f", in {instrument.quote}"
+    tick = f", tick {Fraction(instrument.tick, instrument.price_scale)}" if instrument.tick else ""
+    times = f", multiplier {instrument.multiplier}" if instrument.multiplier != 1 else ""
+    return [
+        f"{instrument.symbol}{pair}, {instrument.timezone}, {session}",
+        f"  prices to {instrument.price_decimals} decimals{tick}, quantities to {instrument.quantity_decimals}{times}",
+    ]
+
+
+def _describe_feed(feed: Feed, instrument: Instrument) -> list[str]:
+    first, last = time_text(int(feed.open_time[0]), instrument.timezone), time_text(int(feed.close_time[-1]), instrument.timezone)
+    low, high = int(feed.low.min()) / instrument.price_scale, int(feed.high.max()) / instrument.price_scale
+    role = "orders trade on it" if feed.execution else "informs only"
+    volume = "no volume" if feed.volume is None else f"volume {int(feed.volume.sum()) / instrument.quantity_scale:,.10g}"
+    return [
+        f"  {timeframe_text(feed.timeframe_ns)}: {len(feed):,} bars on {int(feed.day_last.sum()):,} days, {role}",
+        f"    {first} to {last}",
+        f"    prices {low:.10g} to {high:.10g}, {volume}",
+    ]
+
+
+def _clock(seconds: int) -> str:
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}"
+
+
+def _description(market: Market) -> dict[str, Any]:
+    return {
+        "version": FORMAT_VERSION,
+        "instruments": [asdict(item) | {"multiplier": str(item.multiplier)} for item in market.instruments],
+        "feeds": [
+            {"symbol": feed.symbol, "instrument": feed.instrument, "timeframe_ns": feed.timeframe_ns,
+             "volume": feed.volume is not None, "marked": feed.marked}
+            for feed in market.feeds
+        ],
+        "findings": [asdict(finding) for finding in market.findings],
+    }  # fmt: skip
+
+
+def _instrument(item: dict[str, Any]) -> Instrument:
+    return Instrument(**item | {"multiplier": Fraction(item["multiplier"]), "session": tuple(item["session"])})
+
+
+def _column(feed: Feed, field: pa.Field) -> pa.Array:
+    values = getattr(feed, field.name)
+    return pa.nulls(len(feed), field.type) if values is None else pa.array(values)
+
+
+def _feed(item: dict[str, Any], batch: pa.RecordBatch, where: str) -> Feed:
+    arrays = {name: _mapped(batch.column(name)) for name in COLUMNS if name != "volume" or item["volume"]}
+    for name in ("open_time", "close_time"):
+        if not _rises(arrays[name]):
+            raise DataError(f"{item['symbol']}: {name} does not rise", where=where, remedy="convert the data again")
+    return Feed(
+        symbol=item["symbol"], instrument=item["instrument"], timeframe_ns=item["timeframe_ns"], execution=True,
+        marked=item["marked"], volume=arrays.pop("volume", None), **arrays,
+    )  # fmt: skip
+
+
+def _mapped(column: pa.Array) -> npt.NDArray[Any]:
+    dtype = np.dtype(np.uint8 if column.type == pa.uint8() else np.int64)
+    return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * dtype.itemsize)
+
+
+def _rises(times: Ints) -> bool:
+    return bool((times[1:] > times[:-1]).all())

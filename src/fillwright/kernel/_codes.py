@@ -1,0 +1,40 @@
+"""The codes of ``model.codes`` as plain integers: the compiler would make one copy of a function per enum class it is given."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from enum import IntEnum
+from typing import Any
+
+from fillwright.model import codes
+
+
+def _constants(enum: type[IntEnum]) -> Any:
+    return namedtuple(enum.__name__, [member.name for member in enum])(*[int(member) for member in enum])  # type: ignore[misc]
+
+
+AccountType = _constants(codes.AccountType)
+BarPath = _constants(codes.BarPath)
+Books = _constants(codes.Account)
+ExitReason = _constants(codes.ExitReason)
+FillWhen = _constants(codes.FillWhen)
+Liquidity = _constants(codes.Liquidity)
+Lots = _constants(codes.Lots)
+OffTick = _constants(codes.OffTick)
+OrderEvent = _constants(codes.OrderEvent)
+OrderStatus = _constants(codes.OrderStatus)
+OrderType = _constants(codes.OrderType)
+Reason = _constants(codes.Reason)
+Reversal = _constants(codes.Reversal)
+ShortCash = _constants(codes.ShortCash)
+SizeMode = _constants(codes.SizeMode)
+Stage = _constants(codes.Stage)
+TimeInForce = _constants(codes.TimeInForce)
+
+PENDING_CANCEL = int(codes.OrderFlag.PENDING_CANCEL)
+PENDING_REPLACE = int(codes.OrderFlag.PENDING_REPLACE)
+HELD = int(codes.OrderFlag.HELD)
+TRIGGERED = int(codes.OrderFlag.TRIGGERED)
+CLOSING = int(codes.OrderFlag.CLOSING)
+SIZED = int(codes.OrderFlag.SIZED)
+ENGINE = int(codes.OrderFlag.ENGINE)

@@ -1,0 +1,116 @@
+"""One way to compile: the decorators, the cache that cannot go stale, and views on memory by address.
+
+Numba's own cache does not notice a change in another file nor the bounds-check flag, so the cache folder is named after a
+hash of all kernel and model sources, the Numba version and the flags.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import carray, types
+from numba.extending import intrinsic
+
+JIT_OFF = bool(numba.config.DISABLE_JIT)
+"""True under NUMBA_DISABLE_JIT=1: everything runs as plain Python on the same records."""
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def cache_root() -> Path:
+    """Folder of all kernel caches: $FILLWRIGHT_CACHE, else the user's cache folder."""
+    chosen = os.environ.get("FILLWRIGHT_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "fillwright"
+
+
+def _stamp() -> str:
+    digest = hashlib.blake2b(digest_size=10)
+    for folder in ("kernel", "model"):
+        for path in sorted((_PACKAGE / folder).glob("*.py")):
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
+    flags = (numba.__version__, np.__version__, sys.implementation.cache_tag, numba.config.BOUNDSCHECK, numba.config.OPT)
+    digest.update(repr(flags).encode())
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Folder of the kernel as it is now; when it is missing, importing the kernel compiles it."""
+    return cache_root() / f"kernel-{_stamp()}"
+
+
+_CACHE = cache_folder()
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A helper of the kernel: compiled when an entry first needs it, linked into that entry."""
+    compiled: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+def entry(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A function that Python, or a user's compiled function, calls: compiled eagerly for one signature and cached."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        if JIT_OFF:
+            return function
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(_CACHE)
+        try:
+            compiled: Callable[..., Any] = numba.njit(signature, nogil=True, error_model="numpy", cache=True)(function)
+        finally:
+            numba.config.CACHE_DIR = before
+        return compiled
+
+    return decorate
+
+
+@intrinsic
+def _pointer(typingctx: Any, address: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), codegen
+
+
+def view_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """A function ``(address, length) -> 1-d array`` of that dtype on memory that its owner keeps alive."""
+    if JIT_OFF:
+
+        def plain(address: int, length: int) -> np.ndarray[Any, Any]:
+            buffer = (ctypes.c_char * (int(length) * dtype.itemsize)).from_address(int(address))
+            return np.frombuffer(buffer, dtype)
+
+        return plain
+
+    @numba.njit(nogil=True)
+    def view(address, length):  # type: ignore[no-untyped-def]
+        return carray(_pointer(address), length, dtype)
+
+    compiled: Callable[..., Any] = view
+    return compiled
+
+
+@intrinsic
+def call_address(typingctx: Any, address: Any, arguments: Any) -> Any:
+    """Call the C function ``int64 f(int64, ...)`` at an address with a tuple of int64; a user's function reaches the kernel so."""
+    count = len(arguments)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        function = builder.inttoptr(args[0], ir.FunctionType(word, [word] * count).as_pointer())
+        return builder.call(function, [builder.extract_value(args[1], k) for k in range(count)])
+
+    return types.int64(types.int64, arguments), codegen

@@ -1,0 +1,458 @@
+"""The one door for orders: a filled-in ticket becomes orders, a refusal on record, or a counted *no change*.
+
+Rules: ``docs/execution_rules.md`` §2. Every driver (Python, compiled, arrays) comes through :func:`submit`.
+"""
+
+from __future__ import annotations
+
+from fillwright.kernel._codes import (
+    CLOSING,
+    HELD,
+    PENDING_CANCEL,
+    PENDING_REPLACE,
+    SIZED,
+    ExitReason,
+    OffTick,
+    OrderEvent,
+    Reason,
+    Reversal,
+    SizeMode,
+)
+from fillwright.kernel._jit import entry, jit
+from fillwright.kernel.fixed import muldiv
+from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_fresh, has_limit, has_stop, on_tick, slippage, value
+from fillwright.kernel.orders import blank_order, emit, emit_numbers, is_live, push_command, resize, submit_order
+from fillwright.kernel.state import (
+    CANCEL,
+    FAULT_ROOM,
+    NEW_ORDER,
+    REPLACE,
+    books_of,
+    currencies_of,
+    instruments_of,
+    int64_at,
+    orders_of,
+    state_at,
+)
+
+NO_CHANGE, NO_ROOM = -1, -2
+"""What ``submit`` returns instead of an order number."""
+
+
+@jit
+def _cost(s, instrument, price, lots):  # type: ignore[no-untyped-def]
+    """Account money that a fresh buy of lots at a price costs, fee included."""
+    currency = instrument["currency"]
+    return base(s, currency, value(instrument, price, lots)) + base(s, currency, fee_fresh(instrument, price, lots))
+
+
+@jit
+def _lots_for(s, i, money):  # type: ignore[no-untyped-def]
+    """Largest quantity whose cost, with slippage and fee, is within money.
+
+    A float estimate is corrected exactly; where it is far off (fees with minimum), bisection takes over.
+    """
+    if money <= 0:
+        return 0
+    instrument = instruments_of(s)[i]
+    price = instrument["mark"] + slippage(instrument, instrument["mark"])
+    unit = float(price) * instrument["mul"] / instrument["div"] * (1.0 + float(instrument["fee_taker"]) / RATE_SCALE)
+    unit += float(instrument["fee_unit"]) / float(instrument["lot_scale"])
+    if instrument["currency"] != 0:
+        c = currencies_of(s)[instrument["currency"]]
+        unit *= float(c["rate"]) / float(c["factor"])
+    guess = int(min(float(money) / unit, 4.0e18))
+    for _ in range(3):
+        if _cost(s, instrument, price, guess) > money:
+            guess -= 1
+        elif _cost(s, instrument, price, guess + 1) <= money:
+            guess += 1
+        else:
+            return guess
+        if guess <= 0:
+            return 0
+    low = 0
+    high = guess + 4
+    while _cost(s, instrument, price, high) <= money:
+        high *= 2
+    while low < high:
+        middle = low + (high - low + 1) // 2
+        if _cost(s, instrument, price, middle) <= money:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@jit
+def _money_of(s, mode, size):  # type: ignore[no-untyped-def]
+    if mode == SizeMode.WEIGHT or mode == SizeMode.TARGET_WEIGHT:
+        return muldiv(equity_now(s), size, RATE_SCALE)
+    return size
+
+
+@jit
+def _is_sized(mode):  # type: ignore[no-untyped-def]
+    return mode != SizeMode.UNITS and mode != SizeMode.TARGET_UNITS and mode != SizeMode.CLOSE
+
+
+@jit
+def _others_open(s, i):  # type: ignore[no-untyped-def]
+    """Instruments other than i with a position or a live order."""
+    instruments = instruments_of(s)
+    count = 0
+    for k in range(s["n_instruments"]):
+        if k != i and (instruments[k]["position"] != 0 or instruments[k]["live"] != 0):
+            count += 1
+    return count
+
+
+@jit
+def _position_value(s, i, lots):  # type: ignore[no-untyped-def]
+    instrument = instruments_of(s)[i]
+    return base(s, instrument["currency"], value(instrument, instrument["mark"], abs(lots)))
+
+
+@jit
+def _start_position(s, order):  # type: ignore[no-untyped-def]
+    """The position an order adds to: a held leg will find none."""
+    if order["flags"] & HELD != 0:
+        return 0
+    return instruments_of(s)[order["symbol"]]["position"]
+
+
+@jit
+def _within(s, i, start, side, lots, reason, limit):  # type: ignore[no-untyped-def]
+    """Largest quantity up to lots that a limit allows. What only reduces is always allowed."""
+    if reason == Reason.MAX_ORDER_QUANTITY:
+        return min(lots, limit)
+    if reason == Reason.MAX_POSITION_QUANTITY:
+        return min(lots, max(0, limit - side * start))
+    low = 0
+    high = lots
+    while low < high:
+        middle = low + (high - low + 1) // 2
+        after = start + side * middle
+        if abs(after) <= abs(start) or _position_value(s, i, after) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@jit
+def _limit_check(s, i, start, side, lots, which):  # type: ignore[no-untyped-def]
+    """(reason, number compared, limit) of the which-th limit for an opening order; reason 0 where it is not set or holds."""
+    instrument = instruments_of(s)[i]
+    after = abs(start + side * lots)
+    if which == 0 and instrument["max_order"] >= 0 and lots > instrument["max_order"]:
+        return Reason.MAX_ORDER_QUANTITY, lots, instrument["max_order"]
+    if which == 1 and instrument["max_position"] >= 0 and after > instrument["max_position"]:
+        return Reason.MAX_POSITION_QUANTITY, after, instrument["max_position"]
+    if which == 2 and s["max_position_fraction"] >= 0:
+        worth = _position_value(s, i, after)
+        limit = muldiv(equity_now(s), s["max_position_fraction"], RATE_SCALE)
+        if worth > limit:
+            return Reason.MAX_POSITION_FRACTION, worth, limit
+    if which == 3 and s["max_open_positions"] >= 0 and start == 0:
+        others = _others_open(s, i)
+        if others >= s["max_open_positions"]:
+            return Reason.MAX_OPEN_POSITIONS, others, s["max_open_positions"]
+    return 0, 0, 0
+
+
+@jit
+def _fix_tick(s, instrument, price, down):  # type: ignore[no-untyped-def]
+    """An order price brought to the tick by ``orders.off_tick``; 0 = refused."""
+    tick = instrument["tick"]
+    if tick <= 1 or price % tick == 0:
+        return price
+    if s["off_tick"] == OffTick.REJECT:
+        return 0
+    if s["off_tick"] == OffTick.NEAREST:
+        return max((price + tick // 2) // tick * tick, tick)
+    return on_tick(price, tick, not down)
+
+
+@jit
+def _deny(s, o, reason, needed, had):  # type: ignore[no-untyped-def]
+    orders_of(s)[o]["done_at"] = s["now"]
+    emit_numbers(s, o, OrderEvent.DENY, s["now"], reason, needed, had)
+    return False
+
+
+@jit
+def _check_and_send(s, o):  # type: ignore[no-untyped-def]
+    """Our own checks; then SUBMIT and off to the broker, or DENY. True if sent."""
+    order = orders_of(s)[o]
+    i = order["symbol"]
+    side = order["side"]
+    instrument = instruments_of(s)[i]
+    if instrument["mark"] == 0 or currencies_of(s)[instrument["currency"]]["rate"] == 0:
+        return _deny(s, o, Reason.NO_PRICE_YET, 0, 0)
+    position = instrument["position"]
+    if s["liquidating"] != 0 and not (position * side < 0 and order["quantity"] <= abs(position)):
+        return _deny(s, o, Reason.UNDER_MAINTENANCE, 0, 0)
+    if has_limit(order["type"]):
+        price = _fix_tick(s, instrument, order["limit_price"], side > 0)
+        if price == 0:
+            return _deny(s, o, Reason.OFF_TICK, 0, 0)
+        order["limit_price"] = price
+    if has_stop(order["type"]):
+        price = _fix_tick(s, instrument, order["stop_price"], side < 0)
+        if price == 0:
+            return _deny(s, o, Reason.OFF_TICK, 0, 0)
+        order["stop_price"] = price
+    if order["quantity"] <= 0:
+        return _deny(s, o, Reason.ZERO_QUANTITY, 0, 0)
+    start = _start_position(s, order)
+    asked = order["quantity"]
+    lots = asked
+    for which in range(4):
+        if abs(start + side * lots) > abs(start):
+            reason, needed, had = _limit_check(s, i, start, side, lots, which)
+            if reason != 0:
+                allowed = 0
+                if which < 3 and order["flags"] & SIZED != 0:
+                    allowed = _within(s, i, start, side, lots, reason, had)
+                if allowed <= 0:
+                    return _deny(s, o, reason, needed, had)
+                lots = allowed
+    submit_order(s, o)
+    if lots != asked:
+        _shrink_to_limits(s, o, asked)
+    push_command(s, NEW_ORDER, o, 0, 0, 0)
+    return True
+
+
+@jit
+def _shrink_to_limits(s, o, asked):  # type: ignore[no-untyped-def]
+    """Write one SHRINK for each limit that binds."""
+    order = orders_of(s)[o]
+    i = order["symbol"]
+    side = order["side"]
+    start = _start_position(s, order)
+    lots = asked
+    for which in range(3):
+        if abs(start + side * lots) > abs(start):
+            reason, needed, had = _limit_check(s, i, start, side, lots, which)
+            if reason != 0:
+                lots = _within(s, i, start, side, lots, reason, had)
+                resize(s, o, lots)
+                emit_numbers(s, o, OrderEvent.SHRINK, s["now"], reason, needed, had)
+
+
+@jit
+def _ticket_order(s, side, lots, intent):  # type: ignore[no-untyped-def]
+    """A blank order with what the ticket says."""
+    o = blank_order(s, s["t_strategy"], s["t_instrument"], side, lots)
+    order = orders_of(s)[o]
+    order["intent_id"] = intent
+    order["size_mode"] = s["t_size_mode"]
+    order["size"] = s["t_size"]
+    order["rule_id"] = s["t_rule"]
+    order["tag"] = s["t_tag"]
+    order["exit_reason"] = ExitReason.SIGNAL
+    if _is_sized(s["t_size_mode"]):
+        order["flags"] |= SIZED
+    return o
+
+
+@jit
+def _place(s, intent):  # type: ignore[no-untyped-def]
+    """buy or sell: one order of the ticket's type."""
+    i = s["t_instrument"]
+    instrument = instruments_of(s)[i]
+    lots = s["t_size"]
+    known = instrument["mark"] != 0 and currencies_of(s)[instrument["currency"]]["rate"] != 0
+    if s["t_size_mode"] != SizeMode.UNITS:
+        lots = _lots_for(s, i, _money_of(s, s["t_size_mode"], s["t_size"])) if known else 0
+    o = _ticket_order(s, s["t_side"], lots, intent)
+    order = orders_of(s)[o]
+    order["type"] = s["t_type"]
+    order["tif"] = s["t_tif"]
+    order["expire_at"] = s["t_expire"]
+    if has_limit(s["t_type"]):
+        order["limit_price"] = s["t_limit"]
+    if has_stop(s["t_type"]):
+        order["stop_price"] = s["t_stop"]
+        order["exit_reason"] = ExitReason.STOP
+    _check_and_send(s, o)
+    return o
+
+
+@jit
+def _target_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
+    """Signed lots that a target means now."""
+    if mode == SizeMode.CLOSE:
+        return 0
+    if mode == SizeMode.TARGET_UNITS:
+        return size
+    instrument = instruments_of(s)[i]
+    if instrument["mark"] == 0 or currencies_of(s)[instrument["currency"]]["rate"] == 0:
+        return 0
+    money = _money_of(s, mode, size)
+    lots = _lots_for(s, i, abs(money))
+    return -lots if money < 0 else lots
+
+
+@jit
+def _projected(s, strategy, i):  # type: ignore[no-untyped-def]
+    """Position as it will be when all live market orders have filled."""
+    book = books_of(s)[strategy * s["n_instruments"] + i]
+    return book["position"] + book["pending"]
+
+
+@jit
+def _move_to(s, target, intent):  # type: ignore[no-untyped-def]
+    """Market orders that bring the ticket's instrument from its projected position to a target."""
+    i = s["t_instrument"]
+    before = _projected(s, s["t_strategy"], i)
+    change = target - before
+    instrument = instruments_of(s)[i]
+    if change == 0:
+        unknown = instrument["mark"] == 0 or currencies_of(s)[instrument["currency"]]["rate"] == 0
+        if not (unknown and _is_sized(s["t_size_mode"])):
+            s["no_change"] += 1
+            return NO_CHANGE
+    side = 1 if change > 0 else -1
+    crosses = (before > 0 and target < 0) or (before < 0 and target > 0)
+    if not crosses or s["reversal"] == Reversal.ONE_ORDER:
+        o = _ticket_order(s, side, abs(change), intent)
+        if target == 0:
+            orders_of(s)[o]["flags"] |= CLOSING
+        orders_of(s)[o]["tif"] = s["t_tif"]
+        _check_and_send(s, o)
+        return o
+    o = _ticket_order(s, side, abs(before), intent)
+    order = orders_of(s)[o]
+    order["flags"] |= CLOSING
+    order["tif"] = s["t_tif"]
+    order["exit_reason"] = ExitReason.REVERSAL
+    if _check_and_send(s, o):
+        child = _ticket_order(s, side, abs(target), intent)
+        leg = orders_of(s)[child]
+        leg["flags"] |= HELD
+        leg["tif"] = s["t_tif"]
+        leg["parent_id"] = o
+        if _check_and_send(s, child):
+            orders_of(s)[o]["child"] = child
+    return o
+
+
+@jit
+def _has_room(s, orders):  # type: ignore[no-untyped-def]
+    """Whether so many orders fit; a driver that cannot enlarge the tables has a fault."""
+    if (
+        s["n_orders"] + orders <= s["orders_cap"]
+        and s["n_order_events"] + 6 * orders <= s["order_events_cap"]
+        and s["n_commands"] + orders <= s["commands_cap"]
+    ):
+        return True
+    if s["calling"] == 0:
+        s["fault"] = FAULT_ROOM
+    return False
+
+
+@entry("int64(int64)")
+def submit(address):  # type: ignore[no-untyped-def]
+    """Act on the ticket: one intent. Returns the (first) order's number, NO_CHANGE, or NO_ROOM: enlarge and call again."""
+    s = state_at(address)
+    if not _has_room(s, 2):
+        return NO_ROOM
+    intent = s["intents"]
+    s["intents"] = intent + 1
+    mode = s["t_size_mode"]
+    if mode == SizeMode.UNITS or mode == SizeMode.VALUE or mode == SizeMode.WEIGHT:
+        return _place(s, intent)
+    return _move_to(s, _target_lots(s, s["t_instrument"], mode, s["t_size"]), intent)
+
+
+@entry("int64(int64, int64, int64)")
+def submit_targets(address, cells, count):  # type: ignore[no-untyped-def]
+    """Targets of one instant as one batch: int64 rows (instrument, size mode, size, scratch). Sells go before buys.
+
+    The other fields are the ticket's. Returns 0, or NO_ROOM before anything has happened.
+    """
+    s = state_at(address)
+    if not _has_room(s, 2 * count):
+        return NO_ROOM
+    rows = int64_at(cells, 4 * count)
+    first = s["intents"]
+    s["intents"] = first + count
+    for k in range(count):
+        rows[4 * k + 3] = _target_lots(s, rows[4 * k], rows[4 * k + 1], rows[4 * k + 2])
+    for buys in range(2):
+        for k in range(count):
+            i = rows[4 * k]
+            change = rows[4 * k + 3] - _projected(s, s["t_strategy"], i)
+            if (change > 0) == (buys == 1):
+                s["t_instrument"] = i
+                s["t_size_mode"] = rows[4 * k + 1]
+                s["t_size"] = rows[4 * k + 2]
+                _move_to(s, rows[4 * k + 3], first + k)
+    return 0
+
+
+@entry("int64(int64, int64)")
+def cancel(address, o):  # type: ignore[no-untyped-def]
+    """Ask for the cancel of order o. 1 = asked, 0 = it is done or already being cancelled, NO_ROOM."""
+    s = state_at(address)
+    if not _has_room(s, 1):
+        return NO_ROOM
+    order = orders_of(s)[o]
+    if not is_live(order) or order["flags"] & PENDING_CANCEL != 0:
+        return 0
+    order["flags"] |= PENDING_CANCEL
+    emit(s, o, OrderEvent.CANCEL_REQUEST, s["now"], 0)
+    push_command(s, CANCEL, o, 0, 0, 0)
+    return 1
+
+
+@jit
+def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
+    """REPLACE_REQUEST carries the result that was asked for; the order itself is as it was."""
+    order = orders_of(s)[o]
+    was = (order["quantity"], order["limit_price"], order["stop_price"])
+    if quantity != 0:
+        order["quantity"] = quantity
+    if limit != 0:
+        order["limit_price"] = limit
+    if stop != 0:
+        order["stop_price"] = stop
+    emit(s, o, OrderEvent.REPLACE_REQUEST, s["now"], 0)
+    order["quantity"], order["limit_price"], order["stop_price"] = was
+
+
+@entry("int64(int64, int64, int64, int64, int64)")
+def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
+    """Ask for new total quantity, limit and stop of order o; 0 = unchanged. 1 = asked, 0 = refused or done, NO_ROOM."""
+    s = state_at(address)
+    if not _has_room(s, 1):
+        return NO_ROOM
+    order = orders_of(s)[o]
+    if not is_live(order):
+        return 0
+    instrument = instruments_of(s)[order["symbol"]]
+    new_limit = 0
+    if limit != 0 and has_limit(order["type"]):
+        new_limit = _fix_tick(s, instrument, limit, order["side"] > 0)
+        if new_limit == 0:
+            emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.OFF_TICK)
+            return 0
+    new_stop = 0
+    if stop != 0 and has_stop(order["type"]):
+        new_stop = _fix_tick(s, instrument, stop, order["side"] < 0)
+        if new_stop == 0:
+            emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.OFF_TICK)
+            return 0
+    same_quantity = quantity == 0 or quantity == order["quantity"]
+    same_limit = new_limit == 0 or new_limit == order["limit_price"]
+    same_stop = new_stop == 0 or new_stop == order["stop_price"]
+    if same_quantity and same_limit and same_stop:
+        emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.NOTHING_TO_CHANGE)
+        return 0
+    order["flags"] |= PENDING_REPLACE
+    _request_replace(s, o, quantity, new_limit, new_stop)
+    push_command(s, REPLACE, o, quantity, new_limit, new_stop)
+    return 1

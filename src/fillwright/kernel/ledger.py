@@ -1,0 +1,186 @@
+"""The books: the only writer of cash, positions and lots.
+
+Each fill is one balanced entry; lots are matched here and nowhere else. Amounts are split by exact subtraction: what is left after
+the last share is exactly what the last share gets.
+"""
+
+from __future__ import annotations
+
+from fillwright.kernel._codes import Books, Lots
+from fillwright.kernel._jit import entry, jit
+from fillwright.kernel.fixed import muldiv
+from fillwright.kernel.margin import set_mark
+from fillwright.kernel.state import (
+    books_of,
+    currencies_of,
+    fills_of,
+    instruments_of,
+    lot_closes_of,
+    lots_of,
+    postings_of,
+    state_at,
+)
+
+
+@jit
+def _post(s, account, strategy, symbol, currency, money, quantity, fill):  # type: ignore[no-untyped-def]
+    row = s["n_postings"]
+    s["n_postings"] = row + 1
+    posting = postings_of(s)[row]
+    posting["seq"] = row
+    posting["entry"] = s["entry"]
+    posting["instant"] = s["now"]
+    posting["account"] = account
+    posting["strategy"] = strategy
+    posting["symbol"] = symbol
+    posting["currency"] = currency
+    posting["money"] = money
+    posting["quantity"] = quantity
+    posting["fill_id"] = fill
+    if account == Books.CASH:
+        currencies_of(s)[currency]["cash"] += money
+
+
+@entry("void(int64, int64, int64)")
+def deposit(address, currency, amount):  # type: ignore[no-untyped-def]
+    """Bring money units of a currency into the account."""
+    s = state_at(address)
+    _post(s, Books.CASH, -1, -1, currency, amount, 0, -1)
+    _post(s, Books.TRANSFERS, -1, -1, currency, -amount, 0, -1)
+    s["entry"] += 1
+
+
+@jit
+def _share(amount, part, whole):  # type: ignore[no-untyped-def]
+    """The part of an amount that goes with part of whole; all of it with the whole."""
+    if part == whole:
+        return amount
+    return muldiv(amount, part, whole)
+
+
+@jit
+def _drop_lot(s, book, k):  # type: ignore[no-untyped-def]
+    lots = lots_of(s)
+    before = lots[k]["prev"]
+    after = lots[k]["next"]
+    if before >= 0:
+        lots[before]["next"] = after
+    else:
+        book["head"] = after
+    if after >= 0:
+        lots[after]["prev"] = before
+    else:
+        book["tail"] = before
+    book["n_open"] -= 1
+    s["open_lots"] -= 1
+
+
+@jit
+def _open_lot(s, book, fill, quantity, cost, fee):  # type: ignore[no-untyped-def]
+    """Put quantity into a new lot, or into the one open lot under AVERAGE; returns the lot."""
+    lots = lots_of(s)
+    if s["lots_method"] == Lots.AVERAGE and book["head"] >= 0:
+        k = book["head"]
+        lots[k]["quantity"] += quantity
+        lots[k]["remaining"] += quantity
+        lots[k]["cost"] += cost
+        lots[k]["fee_in"] += fee
+        return k
+    k = s["n_lots"]
+    s["n_lots"] = k + 1
+    lot = lots[k]
+    lot["lot_id"] = k
+    lot["strategy"] = fill["strategy"]
+    lot["symbol"] = fill["symbol"]
+    lot["side"] = fill["side"]
+    lot["open_fill"] = fill["fill_id"]
+    lot["instant"] = s["now"]
+    lot["quantity"] = quantity
+    lot["remaining"] = quantity
+    lot["cost"] = cost
+    lot["fee_in"] = fee
+    lot["next"] = -1
+    lot["prev"] = book["tail"]
+    if book["tail"] >= 0:
+        lots[book["tail"]]["next"] = k
+    else:
+        book["head"] = k
+    book["tail"] = k
+    book["n_open"] += 1
+    s["open_lots"] += 1
+    return k
+
+
+@jit
+def _close_lots(s, book, fill):  # type: ignore[no-untyped-def]
+    """Close lots on the other side of a fill. Returns what is left of (quantity, proceeds, fee)."""
+    lots = lots_of(s)
+    records = lot_closes_of(s)
+    left = fill["quantity"]
+    worth = -fill["side"] * fill["notional"]
+    fee = fill["fee"]
+    while left > 0:
+        k = book["tail"] if s["lots_method"] == Lots.LIFO else book["head"]
+        if k < 0 or lots[k]["side"] == fill["side"]:
+            break
+        lot = lots[k]
+        take = min(left, lot["remaining"])
+        cost = _share(lot["cost"], take, lot["remaining"])
+        fee_in = _share(lot["fee_in"], take, lot["remaining"])
+        proceeds = _share(worth, take, left)
+        fee_out = _share(fee, take, left)
+        row = s["n_lot_closes"]
+        s["n_lot_closes"] = row + 1
+        record = records[row]
+        record["seq"] = row
+        record["instant"] = s["now"]
+        record["lot_id"] = k
+        record["open_fill"] = lot["open_fill"]
+        record["fill_id"] = fill["fill_id"]
+        record["strategy"] = lot["strategy"]
+        record["symbol"] = lot["symbol"]
+        record["side"] = lot["side"]
+        record["quantity"] = take
+        record["cost"] = cost
+        record["proceeds"] = proceeds
+        record["realised"] = proceeds - cost
+        record["fee_in"] = fee_in
+        record["fee_out"] = fee_out
+        lot["remaining"] -= take
+        lot["cost"] -= cost
+        lot["fee_in"] -= fee_in
+        left -= take
+        worth -= proceeds
+        fee -= fee_out
+        if lot["remaining"] == 0:
+            _drop_lot(s, book, k)
+    return left, worth, fee
+
+
+@jit
+def book_fill(s, f):  # type: ignore[no-untyped-def]
+    """Post fill f, match its lots and fill in its derived columns."""
+    fill = fills_of(s)[f]
+    i = fill["symbol"]
+    strategy = fill["strategy"]
+    instrument = instruments_of(s)[i]
+    book = books_of(s)[strategy * s["n_instruments"] + i]
+    currency = instrument["currency"]
+    signed = fill["side"] * fill["quantity"]
+    money = fill["side"] * fill["notional"]
+    _post(s, Books.CASH, strategy, i, currency, -money, 0, f)
+    _post(s, Books.TRADING, strategy, i, currency, money, -signed, f)
+    _post(s, Books.POSITION, strategy, i, currency, 0, signed, f)
+    if fill["fee"] != 0:
+        _post(s, Books.CASH, strategy, i, currency, -fill["fee"], 0, f)
+        _post(s, Books.FEES, strategy, i, currency, fill["fee"], 0, f)
+    s["entry"] += 1
+    left, worth, fee = _close_lots(s, book, fill)
+    fill["closing_quantity"] = fill["quantity"] - left
+    fill["lot_id"] = -1
+    if left > 0:
+        fill["lot_id"] = _open_lot(s, book, fill, left, -worth, fee)
+    book["position"] += signed
+    instrument["position"] += signed
+    fill["position"] = book["position"]
+    set_mark(s, i, instrument["mark"])

@@ -1,0 +1,428 @@
+"""Resting orders meet the path of a bar.
+
+Rules: ``docs/execution_rules.md`` §4 to §6.
+"""
+
+from __future__ import annotations
+
+from fillwright.kernel._codes import HELD, TRIGGERED, BarPath, ExitReason, Liquidity, OrderEvent, OrderType, Reason, Stage, TimeInForce
+from fillwright.kernel._jit import jit
+from fillwright.kernel.fixed import exp_negative
+from fillwright.kernel.ledger import book_fill
+from fillwright.kernel.margin import set_mark
+from fillwright.kernel.models import RATE_SCALE, charged, has_limit, has_stop, limit_step, raw_fee, slippage, tick_step, value
+from fillwright.kernel.orders import (
+    add_pending,
+    close_order,
+    emit,
+    end_order,
+    fund,
+    is_live,
+    is_market,
+    link_last,
+    release,
+    reserve_rest,
+    submit_order,
+)
+from fillwright.kernel.orders import engine_order as new_engine_order
+from fillwright.kernel.rng import uniform
+from fillwright.kernel.state import (
+    books_of,
+    feeds_of,
+    fills_of,
+    instruments_of,
+    int64_at,
+    order_events_of,
+    orders_of,
+    uint8_at,
+)
+
+_FOUR_LN_2 = 2.772588722239781
+
+
+@jit
+def _high_first_by_direction(bar):  # type: ignore[no-untyped-def]
+    return bar["close"] < bar["open"]
+
+
+@jit
+def _high_first_by_chance(s, i, bar):  # type: ignore[no-untyped-def]
+    """Draw for which extreme came first, by the weights of a Brownian path through both."""
+    spread = float(bar["high"] - bar["low"])
+    change = float(bar["close"] - bar["open"])
+    variance = spread * spread / _FOUR_LN_2
+    high_first = (2.0 * spread + change) * (2.0 * spread + change) / variance
+    low_first = (2.0 * spread - change) * (2.0 * spread - change) / variance
+    a = (high_first - 1.0) * exp_negative(-0.5 * high_first)
+    b = (low_first - 1.0) * exp_negative(-0.5 * low_first)
+    return uniform(s["seed"], 1, i, bar["open_time"]) < a / (a + b)
+
+
+@jit
+def _exposure(s, i):  # type: ignore[no-untyped-def]
+    """Side that the worst path hurts: of the position, else of the first working order; 0 = neither."""
+    position = instruments_of(s)[i]["position"]
+    if position != 0:
+        return 1 if position > 0 else -1
+    orders = orders_of(s)
+    o = s["work_head"]
+    while o >= 0:
+        if orders[o]["symbol"] == i and orders[o]["flags"] & HELD == 0:
+            return -orders[o]["side"]
+        o = orders[o]["next"]
+    return 0
+
+
+@jit
+def _high_first(s, i, bar):  # type: ignore[no-untyped-def]
+    """Whether the path of this bar visits its high before its low."""
+    path = s["path"]
+    if path == BarPath.OPEN_HIGH_LOW_CLOSE:
+        return True
+    if path == BarPath.OPEN_LOW_HIGH_CLOSE:
+        return False
+    if path == BarPath.NEAREST:
+        up = bar["high"] - bar["open"]
+        down = bar["open"] - bar["low"]
+        if up != down:
+            return up < down
+    elif path == BarPath.WORST or path == BarPath.BEST:
+        exposure = _exposure(s, i)
+        if exposure != 0:
+            return (exposure < 0) == (path == BarPath.WORST)
+    elif path == BarPath.PROBABILISTIC and bar["high"] != bar["low"]:
+        return _high_first_by_chance(s, i, bar)
+    return _high_first_by_direction(bar)
+
+
+@jit
+def open_bar(s, f, marked):  # type: ignore[no-untyped-def]
+    """Lay out the bar of execution feed f that closes now: path, volume on offer and, if asked, its first point as mark."""
+    feed = feeds_of(s)[f]
+    i = feed["instrument"]
+    row = feed["row"]
+    n = feed["n"]
+    bar = instruments_of(s)[i]
+    bar["bar"] = row
+    bar["open"] = int64_at(feed["open"], n)[row]
+    bar["high"] = int64_at(feed["high"], n)[row]
+    bar["low"] = int64_at(feed["low"], n)[row]
+    bar["close"] = int64_at(feed["close"], n)[row]
+    bar["open_time"] = int64_at(feed["open_time"], n)[row]
+    bar["close_time"] = int64_at(feed["close_time"], n)[row]
+    bar["volume_left"] = -1
+    if feed["volume"] != 0 and s["participation"] >= 0:
+        volume = int64_at(feed["volume"], n)[row]
+        whole = volume // RATE_SCALE
+        rest = volume - whole * RATE_SCALE
+        bar["volume_left"] = whole * s["participation"] + rest * s["participation"] // RATE_SCALE
+    if s["path"] == BarPath.CLOSE_ONLY:
+        bar["path"] = BarPath.CLOSE_ONLY
+    elif _high_first(s, i, bar):
+        bar["path"] = BarPath.OPEN_HIGH_LOW_CLOSE
+        bar["first"] = bar["high"]
+        bar["second"] = bar["low"]
+    else:
+        bar["path"] = BarPath.OPEN_LOW_HIGH_CLOSE
+        bar["first"] = bar["low"]
+        bar["second"] = bar["high"]
+    if marked:
+        set_mark(s, i, bar["close"] if s["path"] == BarPath.CLOSE_ONLY else bar["open"])
+
+
+@jit
+def _ambiguous(s, o, bar):  # type: ignore[no-untyped-def]
+    """1 if another order of the instrument has its level inside this bar too."""
+    orders = orders_of(s)
+    i = orders[o]["symbol"]
+    k = s["work_head"]
+    while k >= 0:
+        other = orders[k]
+        if k != o and other["symbol"] == i and _may_meet(other, bar) and not is_market(other):
+            level = other["limit_price"]
+            if has_stop(other["type"]) and other["flags"] & TRIGGERED == 0:
+                level = other["stop_price"]
+            if bar["low"] <= level <= bar["high"]:
+                return 1
+        k = other["next"]
+    return 0
+
+
+@jit
+def _may_meet(order, bar):  # type: ignore[no-untyped-def]
+    """Whether an order may trade on the bar that its instrument has now."""
+    return bar["bar"] >= 0 and order["arrived_at"] <= bar["open_time"] and order["flags"] & HELD == 0 and is_live(order)
+
+
+@jit
+def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: ignore[no-untyped-def]
+    """The fill record of order o with the steps of its price, and the order's own sums. Returns the fill's number."""
+    order = orders_of(s)[o]
+    bar = instruments_of(s)[order["symbol"]]
+    f = s["n_fills"]
+    s["n_fills"] = f + 1
+    fill = fills_of(s)[f]
+    price = reference + slip + limited + rounded
+    notional = value(bar, price, lots)
+    order["fee_raw"] += raw_fee(bar, lots, notional, maker, order["cum_quantity"] == 0)
+    fee = charged(bar, order["fee_raw"], order["fee"])
+    fill["fill_id"] = f
+    fill["order_id"] = o
+    fill["strategy"] = order["strategy"]
+    fill["symbol"] = order["symbol"]
+    fill["side"] = order["side"]
+    fill["instant"] = s["now"]
+    fill["event_time"] = bar["open_time"]
+    fill["quantity"] = lots
+    fill["reference_price"] = reference
+    fill["spread"] = 0
+    fill["slippage"] = slip
+    fill["impact"] = 0
+    fill["limit"] = limited
+    fill["tick"] = rounded
+    fill["price"] = price
+    fill["liquidity"] = Liquidity.MAKER if maker else Liquidity.TAKER
+    fill["available"] = bar["volume_left"]
+    fill["notional"] = notional
+    fill["fee"] = fee
+    fill["queue_ahead"] = -1
+    fill["reported_at"] = s["now"]
+    order["cum_quantity"] += lots
+    order["leaves_quantity"] -= lots
+    order["cum_notional"] += notional
+    order["fee"] += fee
+    add_pending(s, order, -lots)
+    if bar["volume_left"] >= 0:
+        bar["volume_left"] -= lots
+    return f
+
+
+@jit
+def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyped-def]
+    """Fill as much of order o at a market price as volume and funds allow, and book it."""
+    order = orders_of(s)[o]
+    i = order["symbol"]
+    bar = instruments_of(s)[i]
+    lots = order["leaves_quantity"]
+    if bar["volume_left"] >= 0:
+        lots = min(lots, bar["volume_left"])
+        if order["tif"] == TimeInForce.FOK and lots < order["leaves_quantity"]:
+            return
+        if lots == 0:
+            return
+    set_mark(s, i, reference)
+    slip = 0 if maker else slippage(bar, reference) * order["side"]
+    limited = limit_step(s, bar, order, reference + slip)
+    rounded = tick_step(bar, order, reference + slip + limited)
+    lots = fund(s, o, time, lots, reference + slip + limited + rounded, maker)
+    if lots == 0:
+        return
+    ambiguous = 0
+    if stage != Stage.OPEN and stage != Stage.FLAT_AT and path != BarPath.CLOSE_ONLY:
+        ambiguous = _ambiguous(s, o, bar)
+        s["ambiguous"] += ambiguous
+    f = _write_fill(s, o, lots, reference, slip, limited, rounded, maker)
+    done = order["leaves_quantity"] == 0
+    if done:
+        close_order(s, o, time)
+    row = emit(s, o, OrderEvent.FILL_ALL if done else OrderEvent.FILL_PART, time, 0)
+    order_events_of(s)[row]["fill_id"] = f
+    book_fill(s, f)
+    fill = fills_of(s)[f]
+    fill["time"] = time
+    fill["stage"] = stage
+    fill["path"] = path
+    fill["ambiguous"] = ambiguous
+    reason = order["exit_reason"]
+    if fill["closing_quantity"] == 0:
+        reason = ExitReason.NONE
+    elif fill["closing_quantity"] < lots:
+        reason = ExitReason.REVERSAL
+    fill["exit_reason"] = reason
+    if not done:
+        reserve_rest(s, order)
+    elif order["child"] >= 0 and is_live(orders_of(s)[order["child"]]):
+        release(s, order["child"], time)
+
+
+@jit
+def _trigger(s, o, time):  # type: ignore[no-untyped-def]
+    orders_of(s)[o]["flags"] |= TRIGGERED
+    emit(s, o, OrderEvent.TRIGGER, time, 0)
+
+
+@jit
+def _meet_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
+    """Order o meets one price; a FOK order that cannot fill there as a whole ends."""
+    _try_point(s, o, price, stage, path, time)
+    order = orders_of(s)[o]
+    if order["tif"] == TimeInForce.FOK and is_live(order):
+        end_order(s, o, OrderEvent.CANCEL, time, Reason.FOK_NOT_FILLABLE, 0, 0)
+
+
+@jit
+def _try_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
+    order = orders_of(s)[o]
+    bar = instruments_of(s)[order["symbol"]]
+    side = order["side"]
+    first = order["tried"] == 0
+    order["tried"] = 1
+    if is_market(order):
+        execute(s, o, price, False, stage, path, time)
+        return
+    maker = False
+    if has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
+        if side * (price - order["stop_price"]) < 0:
+            return
+        _trigger(s, o, time)
+        if order["type"] == OrderType.STOP:
+            execute(s, o, price, False, stage, path, time)
+            return
+    elif not first:
+        maker = True
+    beyond = bar["through"] if maker else 0
+    if side * (order["limit_price"] - price) >= beyond:
+        execute(s, o, price, maker, stage, path, time)
+
+
+@jit
+def _meet_segment(s, o, start, end, stage, path, time):  # type: ignore[no-untyped-def]
+    """Order o meets the prices from start to end."""
+    order = orders_of(s)[o]
+    bar = instruments_of(s)[order["symbol"]]
+    side = order["side"]
+    toward_stop = side * (end - start) > 0
+    if has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
+        if not toward_stop or side * (end - order["stop_price"]) < 0:
+            return
+        price = max(order["stop_price"], start) if side > 0 else min(order["stop_price"], start)
+        _trigger(s, o, time)
+        if order["type"] == OrderType.STOP or side * (order["limit_price"] - price) >= 0:
+            execute(s, o, price, False, stage, path, time)
+    elif has_limit(order["type"]) and not toward_stop and side * (order["limit_price"] - end) >= bar["through"]:
+        price = min(order["limit_price"], start) if side > 0 else max(order["limit_price"], start)
+        execute(s, o, price, True, stage, path, time)
+
+
+@jit
+def _drop_unfilled(s, lookahead):  # type: ignore[no-untyped-def]
+    """After the pass of their first point IOC orders end."""
+    orders = orders_of(s)
+    instruments = instruments_of(s)
+    o = s["work_head"]
+    while o >= 0:
+        order = orders[o]
+        following = order["next"]
+        if order["tif"] == TimeInForce.IOC and order["tried"] != 0 and is_live(order):
+            bar = instruments[order["symbol"]]
+            if bar["bar"] >= 0:
+                time = bar["open_time"]
+                if lookahead or bar["path"] == BarPath.CLOSE_ONLY:
+                    time = s["now"]
+                end_order(s, o, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER, 0, 0)
+        o = following
+
+
+@jit
+def _pass(s, stage):  # type: ignore[no-untyped-def]
+    """One stage over the working list."""
+    orders = orders_of(s)
+    instruments = instruments_of(s)
+    brief = False
+    o = s["work_head"]
+    while o >= 0:
+        order = orders[o]
+        bar = instruments[order["symbol"]]
+        if _may_meet(order, bar):
+            brief = brief or order["tif"] == TimeInForce.IOC
+            path = bar["path"]
+            if path == BarPath.CLOSE_ONLY:
+                if stage == Stage.CLOSE:
+                    _meet_point(s, o, bar["close"], stage, path, bar["close_time"])
+            elif stage == Stage.OPEN:
+                _meet_point(s, o, bar["open"], stage, path, bar["open_time"])
+            else:
+                start = bar["open"]
+                end = bar["first"]
+                if stage == Stage.SECOND:
+                    start = bar["first"]
+                    end = bar["second"]
+                elif stage == Stage.CLOSE:
+                    start = bar["second"]
+                    end = bar["close"]
+                if start != end:
+                    _meet_segment(s, o, start, end, stage, path, bar["close_time"])
+        o = order["next"]
+    if brief:
+        _drop_unfilled(s, False)
+
+
+@jit
+def match_path(s):  # type: ignore[no-untyped-def]
+    """All working orders meet the bars that are laid out, stage by stage."""
+    if s["path"] != BarPath.CLOSE_ONLY:
+        for stage in range(Stage.OPEN, Stage.CLOSE):
+            if s["n_working"] > 0:
+                _pass(s, stage)
+    if s["n_working"] > 0:
+        _pass(s, Stage.CLOSE)
+
+
+@jit
+def match_lookahead(s):  # type: ignore[no-untyped-def]
+    """Orders that arrived this instant meet the close of the bar just shown."""
+    orders = orders_of(s)
+    instruments = instruments_of(s)
+    o = s["work_head"]
+    while o >= 0:
+        order = orders[o]
+        bar = instruments[order["symbol"]]
+        if bar["bar"] >= 0 and order["arrived_at"] == s["now"] and order["tried"] == 0 and order["flags"] & HELD == 0:
+            if is_live(order):
+                _meet_point(s, o, bar["close"], Stage.CLOSE, BarPath.CLOSE_ONLY, s["now"])
+        o = order["next"]
+    _drop_unfilled(s, True)
+
+
+@jit
+def accept_engine_order(s, o):  # type: ignore[no-untyped-def]
+    """Submit an engine order and have it accepted at once."""
+    submit_order(s, o)
+    order = orders_of(s)[o]
+    order["accepted"] = 1
+    emit(s, o, OrderEvent.ACCEPT, order["arrived_at"], 0)
+    link_last(s, o)
+
+
+@jit
+def flatten_at_close(s):  # type: ignore[no-untyped-def]
+    """Market-on-close orders of ``orders.flat_at`` for the bars that are laid out."""
+    instruments = instruments_of(s)
+    for i in range(s["n_instruments"]):
+        bar = instruments[i]
+        if bar["bar"] < 0 or bar["position"] == 0:
+            continue
+        feed = feeds_of(s)[bar["feed"]]
+        reason = ExitReason.NONE
+        if s["flat_run_end"] != 0 and bar["bar"] == feed["n"] - 1:
+            reason = ExitReason.END_OF_RUN
+        elif s["flat_day_end"] != 0 and uint8_at(feed["day_last"], feed["n"])[bar["bar"]] != 0:
+            reason = ExitReason.END_OF_DAY
+        if reason == ExitReason.NONE:
+            continue
+        for strategy in range(s["n_strategies"]):
+            position = books_of(s)[strategy * s["n_instruments"] + i]["position"]
+            if position == 0:
+                continue
+            o = new_engine_order(s, strategy, i, abs(position), -1 if position > 0 else 1, reason)
+            order = orders_of(s)[o]
+            order["type"] = OrderType.MARKET_ON_CLOSE
+            order["tif"] = TimeInForce.CLS
+            order["decided_at"] = bar["open_time"]
+            order["sent_at"] = bar["open_time"]
+            order["arrived_at"] = bar["open_time"]
+            accept_engine_order(s, o)
+            order["tried"] = 1
+            execute(s, o, bar["close"], False, Stage.FLAT_AT, bar["path"], bar["close_time"])
+            if is_live(order):
+                end_order(s, o, OrderEvent.CANCEL, bar["close_time"], Reason.FLAT_AT, 0, 0)

@@ -1,0 +1,528 @@
+"""State of every order: events, the working list, arrivals at the broker, ends.
+
+The life cycle is ``model.lifecycle``; what happens on arrival is ``docs/execution_rules.md`` §3.
+"""
+
+from __future__ import annotations
+
+from fillwright.kernel._codes import (
+    CLOSING,
+    ENGINE,
+    HELD,
+    PENDING_CANCEL,
+    PENDING_REPLACE,
+    SIZED,
+    TRIGGERED,
+    AccountType,
+    OrderEvent,
+    OrderStatus,
+    OrderType,
+    Reason,
+    ShortCash,
+    TimeInForce,
+)
+from fillwright.kernel._jit import jit
+from fillwright.kernel.margin import (
+    affordable,
+    available,
+    goes_short,
+    is_checked,
+    order_price,
+    required_with_fee,
+    reserve,
+)
+from fillwright.kernel.models import has_limit, has_stop
+from fillwright.kernel.state import (
+    CANCEL,
+    FAULT_ILLEGAL_TRANSITION,
+    NEW_ORDER,
+    books_of,
+    commands_of,
+    feeds_of,
+    instruments_of,
+    int64_at,
+    order_events_of,
+    orders_of,
+)
+from fillwright.model.lifecycle import MATRIX
+
+
+
+@jit
+def is_live(order):  # type: ignore[no-untyped-def]
+    """In flight, working or held."""
+    status = order["status"]
+    return status == OrderStatus.PENDING_NEW or status == OrderStatus.NEW or status == OrderStatus.PARTIALLY_FILLED
+
+
+@jit
+def is_market(order):  # type: ignore[no-untyped-def]
+    """Trades at any price: a market order or a stop that has triggered."""
+    kind = order["type"]
+    return (
+        kind == OrderType.MARKET
+        or kind == OrderType.MARKET_ON_CLOSE
+        or (kind == OrderType.STOP and order["flags"] & TRIGGERED != 0)
+    )
+
+
+@jit
+def counts_as_pending(order):  # type: ignore[no-untyped-def]
+    """Whether targets count this order's leaves as good as filled."""
+    return order["type"] == OrderType.MARKET
+
+
+@jit
+def emit(s, o, event, time, reason):  # type: ignore[no-untyped-def]
+    """Move order o by one event and write it down; returns the row, to which a caller may add details."""
+    orders = orders_of(s)
+    order = orders[o]
+    before = order["status"]
+    after = MATRIX[before, event]
+    if after < 0:
+        s["fault"] = FAULT_ILLEGAL_TRANSITION
+        s["fault_a"] = before
+        s["fault_b"] = event
+        after = before
+    order["status"] = after
+    if reason != 0:
+        order["reason"] = reason
+    row = s["n_order_events"]
+    s["n_order_events"] = row + 1
+    record = order_events_of(s)[row]
+    record["seq"] = row
+    record["instant"] = s["now"]
+    record["time"] = time
+    record["order_id"] = o
+    record["event"] = event
+    record["status_before"] = before
+    record["status"] = after
+    record["flags"] = order["flags"]
+    record["quantity"] = order["quantity"]
+    record["limit_price"] = order["limit_price"]
+    record["stop_price"] = order["stop_price"]
+    record["cum_quantity"] = order["cum_quantity"]
+    record["leaves_quantity"] = order["leaves_quantity"]
+    record["fill_id"] = -1
+    record["reason"] = reason
+    record["required"] = 0
+    record["available"] = 0
+    record["late"] = 0
+    record["reported_at"] = s["now"]
+    return row
+
+
+@jit
+def emit_numbers(s, o, event, time, reason, needed, had):  # type: ignore[no-untyped-def]
+    """``emit`` with the two numbers that were compared."""
+    record = order_events_of(s)[emit(s, o, event, time, reason)]
+    record["required"] = needed
+    record["available"] = had
+
+
+@jit
+def link_last(s, o):  # type: ignore[no-untyped-def]
+    """Put order o at the end of the working list."""
+    orders = orders_of(s)
+    tail = s["work_tail"]
+    orders[o]["prev"] = tail
+    orders[o]["next"] = -1
+    if tail >= 0:
+        orders[tail]["next"] = o
+    else:
+        s["work_head"] = o
+    s["work_tail"] = o
+    s["n_working"] += 1
+
+
+@jit
+def unlink(s, o):  # type: ignore[no-untyped-def]
+    """Take order o out of the working list; its own links stay, so that a pass standing on it can go on."""
+    orders = orders_of(s)
+    before = orders[o]["prev"]
+    after = orders[o]["next"]
+    if before >= 0:
+        orders[before]["next"] = after
+    else:
+        s["work_head"] = after
+    if after >= 0:
+        orders[after]["prev"] = before
+    else:
+        s["work_tail"] = before
+    s["n_working"] -= 1
+
+
+@jit
+def add_pending(s, order, change):  # type: ignore[no-untyped-def]
+    """Keep the book's sum of signed leaves of live market orders."""
+    if counts_as_pending(order):
+        book = books_of(s)[order["strategy"] * s["n_instruments"] + order["symbol"]]
+        book["pending"] += order["side"] * change
+
+
+@jit
+def close_order(s, o, time):  # type: ignore[no-untyped-def]
+    """Everything that ends with an order, before its last event is written: flags, leaves, reservation, lists."""
+    order = orders_of(s)[o]
+    add_pending(s, order, -order["leaves_quantity"])
+    order["leaves_quantity"] = 0
+    order["flags"] &= ~(PENDING_CANCEL | PENDING_REPLACE | HELD)
+    order["done_at"] = time
+    reserve(s, order, 0)
+    instruments_of(s)[order["symbol"]]["live"] -= 1
+    s["live"] -= 1
+    if order["accepted"] != 0:
+        unlink(s, o)
+
+
+@jit
+def end_order(s, o, event, time, reason, needed, had):  # type: ignore[no-untyped-def]
+    """End a live order without a fill; its child ends with it."""
+    close_order(s, o, time)
+    emit_numbers(s, o, event, time, reason, needed, had)
+    child = orders_of(s)[o]["child"]
+    if child >= 0 and is_live(orders_of(s)[child]):
+        close_order(s, child, time)
+        emit(s, child, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
+
+
+@jit
+def refuse(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
+    """The broker's refusal: REJECT, or CANCEL where something is filled already."""
+    event = OrderEvent.REJECT if orders_of(s)[o]["cum_quantity"] == 0 else OrderEvent.CANCEL
+    end_order(s, o, event, time, reason, needed, had)
+
+
+@jit
+def shrinks(s, order):  # type: ignore[no-untyped-def]
+    """Whether an order becomes smaller, rather than being refused, when funds are short."""
+    if order["tif"] == TimeInForce.FOK:
+        return False
+    if s["on_short_cash"] == ShortCash.AUTO:
+        return order["flags"] & SIZED != 0
+    return s["on_short_cash"] == ShortCash.SHRINK
+
+
+@jit
+def resize(s, o, quantity):  # type: ignore[no-untyped-def]
+    """Set the total quantity of a live order."""
+    order = orders_of(s)[o]
+    change = quantity - order["quantity"]
+    add_pending(s, order, change)
+    order["quantity"] = quantity
+    order["leaves_quantity"] += change
+
+
+@jit
+def fund(s, o, time, lots, price, maker):  # type: ignore[no-untyped-def]
+    """Check funds for lots of order o; shrink or refuse it if they are short. Returns the lots that are funded, 0 if refused.
+
+    The order's own reservation counts as free; nothing is reserved here.
+    """
+    order = orders_of(s)[o]
+    if not is_checked(s, order, lots):
+        return lots
+    short = goes_short(s, order, lots)
+    if short:
+        needed = lots
+        funds = max(instruments_of(s)[order["symbol"]]["position"], 0)
+        allowed = funds
+    else:
+        needed = required_with_fee(s, order, lots, price, maker)
+        funds = available(s, order)
+        if needed <= funds:
+            return lots
+        allowed = -1
+    if shrinks(s, order):
+        if allowed < 0:
+            allowed = affordable(s, order, lots, price, maker, funds)
+        if allowed > 0:
+            cash = s["account_type"] == AccountType.CASH
+            resize(s, o, order["cum_quantity"] + allowed)
+            emit_numbers(
+                s, o, OrderEvent.SHRINK, time, Reason.SHRUNK_TO_CASH if cash else Reason.SHRUNK_TO_MARGIN, needed, funds
+            )
+            return allowed
+    reason = Reason.INSUFFICIENT_MARGIN
+    if short:
+        reason = Reason.SHORT_IN_CASH_ACCOUNT
+    elif s["account_type"] == AccountType.CASH:
+        reason = Reason.INSUFFICIENT_CASH
+    refuse(s, o, time, reason, needed, funds)
+    return 0
+
+
+@jit
+def reserve_rest(s, order):  # type: ignore[no-untyped-def]
+    """Reserve what the order's leaves need, 0 where nothing is checked."""
+    lots = order["leaves_quantity"]
+    if lots > 0 and is_checked(s, order, lots) and not goes_short(s, order, lots):
+        reserve(s, order, required_with_fee(s, order, lots, order_price(s, order), False))
+    else:
+        reserve(s, order, 0)
+
+
+@jit
+def reduces_only(s, order):  # type: ignore[no-untyped-def]
+    """Whether the whole order only reduces the position."""
+    position = instruments_of(s)[order["symbol"]]["position"]
+    return position * order["side"] < 0 and order["quantity"] <= abs(position)
+
+
+@jit
+def release(s, o, time):  # type: ignore[no-untyped-def]
+    """A held order becomes free because its parent is filled."""
+    order = orders_of(s)[o]
+    order["flags"] &= ~HELD
+    emit(s, o, OrderEvent.RELEASE, time, 0)
+    if fund(s, o, time, order["leaves_quantity"], order_price(s, order), False) > 0:
+        reserve_rest(s, order)
+
+
+@jit
+def accept_new(s, o, time):  # type: ignore[no-untyped-def]
+    """A new order reaches the broker."""
+    order = orders_of(s)[o]
+    if order["status"] != OrderStatus.PENDING_NEW:
+        return
+    if s["liquidating"] != 0 and not reduces_only(s, order):
+        end_order(s, o, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE, 0, 0)
+        return
+    if order["flags"] & HELD == 0:
+        if fund(s, o, time, order["leaves_quantity"], order_price(s, order), False) == 0:
+            return
+        reserve_rest(s, order)
+    order["accepted"] = 1
+    emit(s, o, OrderEvent.ACCEPT, time, 0)
+    link_last(s, o)
+
+
+@jit
+def cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
+    """A cancel reaches the broker."""
+    order = orders_of(s)[o]
+    if not is_live(order):
+        emit(s, o, OrderEvent.CANCEL_REJECT, time, Reason.ORDER_IS_DONE)
+        return
+    end_order(s, o, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER, 0, 0)
+
+
+@jit
+def refuse_replace(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
+    """The order stays as it was."""
+    orders_of(s)[o]["flags"] &= ~PENDING_REPLACE
+    emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, had)
+
+
+@jit
+def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyped-def]
+    """A replace reaches the broker: new total quantity, limit and stop; 0 = unchanged."""
+    order = orders_of(s)[o]
+    if not is_live(order):
+        emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
+        return
+    total = quantity if quantity != 0 else order["quantity"]
+    if total < order["cum_quantity"]:
+        refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, total, order["cum_quantity"])
+        return
+    if total == order["cum_quantity"]:
+        end_order(s, o, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED, 0, 0)
+        return
+    old_limit = order["limit_price"]
+    old_stop = order["stop_price"]
+    old_quantity = order["quantity"]
+    if limit != 0 and has_limit(order["type"]):
+        order["limit_price"] = limit
+    if stop != 0 and has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
+        order["stop_price"] = stop
+    lots = total - order["cum_quantity"]
+    if order["flags"] & HELD == 0 and is_checked(s, order, lots):
+        short = goes_short(s, order, lots)
+        needed = lots if short else required_with_fee(s, order, lots, order_price(s, order), False)
+        funds = max(instruments_of(s)[order["symbol"]]["position"], 0) if short else available(s, order)
+        if short or needed > funds:
+            order["limit_price"] = old_limit
+            order["stop_price"] = old_stop
+            reason = Reason.INSUFFICIENT_CASH if s["account_type"] == AccountType.CASH else Reason.INSUFFICIENT_MARGIN
+            refuse_replace(s, o, time, Reason.SHORT_IN_CASH_ACCOUNT if short else reason, needed, funds)
+            return
+    resize(s, o, total)
+    if order["flags"] & HELD == 0:
+        reserve_rest(s, order)
+    order["flags"] &= ~PENDING_REPLACE
+    if total > old_quantity or order["limit_price"] != old_limit or order["stop_price"] != old_stop:
+        order["arrived_at"] = time
+        order["tried"] = 0
+        unlink(s, o)
+        link_last(s, o)
+    emit(s, o, OrderEvent.REPLACE, time, 0)
+
+
+@jit
+def _under_way(s, i, time):  # type: ignore[no-untyped-def]
+    """Whether the next bar of instrument i began before this time."""
+    feed = feeds_of(s)[instruments_of(s)[i]["feed"]]
+    row = feed["row"]
+    if row >= feed["n"]:
+        return False
+    return int64_at(feed["open_time"], feed["n"])[row] < time
+
+
+@jit
+def process_arrivals(s):  # type: ignore[no-untyped-def]
+    """Commands that have arrived by now reach the broker, first in first out, unless their instrument's bar is under way."""
+    commands = commands_of(s)
+    orders = orders_of(s)
+    now = s["now"]
+    waiting = 0
+    for k in range(s["n_commands"]):
+        command = commands[k]
+        o = command["order"]
+        time = command["arrived_at"]
+        if time > now or _under_way(s, orders[o]["symbol"], time):
+            if waiting != k:
+                commands[waiting] = command
+            waiting += 1
+        elif command["kind"] == NEW_ORDER:
+            accept_new(s, o, time)
+        elif command["kind"] == CANCEL:
+            cancel_arrives(s, o, time)
+        else:
+            replace_arrives(s, o, time, command["quantity"], command["limit"], command["stop"])
+    s["n_commands"] = waiting
+
+
+@jit
+def push_command(s, kind, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
+    """Send a command about order o to the broker; it arrives after the latency."""
+    k = s["n_commands"]
+    s["n_commands"] = k + 1
+    command = commands_of(s)[k]
+    command["kind"] = kind
+    command["order"] = o
+    command["arrived_at"] = s["now"] + s["latency_ns"]
+    command["quantity"] = quantity
+    command["limit"] = limit
+    command["stop"] = stop
+
+
+@jit
+def expire(s, o, time, reason):  # type: ignore[no-untyped-def]
+    """An order reaches the end of its life."""
+    end_order(s, o, OrderEvent.EXPIRE, time, reason, 0, 0)
+
+
+@jit
+def expire_gtd(s):  # type: ignore[no-untyped-def]
+    """GTD orders whose last time lies before now expire, in list order."""
+    orders = orders_of(s)
+    o = s["work_head"]
+    while o >= 0:
+        following = orders[o]["next"]
+        if orders[o]["tif"] == TimeInForce.GTD and orders[o]["expire_at"] < s["now"] and is_live(orders[o]):
+            expire(s, o, orders[o]["expire_at"], Reason.GTD_REACHED)
+        o = following
+
+
+@jit
+def expire_day(s, i, close_time):  # type: ignore[no-untyped-def]
+    """DAY orders of instrument i that arrived before the close expire with it."""
+    orders = orders_of(s)
+    o = s["work_head"]
+    while o >= 0:
+        following = orders[o]["next"]
+        order = orders[o]
+        if order["symbol"] == i and order["tif"] == TimeInForce.DAY and order["arrived_at"] < close_time and is_live(order):
+            expire(s, o, close_time, Reason.DAY_END)
+        o = following
+
+
+@jit
+def end_all(s, event, reason):  # type: ignore[no-untyped-def]
+    """End every live order now: working ones in list order, then those in flight in queue order; the queue is void."""
+    orders = orders_of(s)
+    o = s["work_head"]
+    while o >= 0:
+        following = orders[o]["next"]
+        if is_live(orders[o]):
+            end_order(s, o, event, s["now"], reason, 0, 0)
+        o = following
+    commands = commands_of(s)
+    for k in range(s["n_commands"]):
+        if commands[k]["kind"] == NEW_ORDER and is_live(orders[commands[k]["order"]]):
+            end_order(s, commands[k]["order"], event, s["now"], reason, 0, 0)
+    s["n_commands"] = 0
+
+
+@jit
+def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
+    """A new market order record of this instant, INITIALIZED, not yet counted as live. Returns its number."""
+    o = s["n_orders"]
+    s["n_orders"] = o + 1
+    order = orders_of(s)[o]
+    order["order_id"] = o
+    order["intent_id"] = -1
+    order["strategy"] = strategy
+    order["symbol"] = i
+    order["side"] = side
+    order["type"] = OrderType.MARKET
+    order["tif"] = TimeInForce.GTC
+    order["size_mode"] = 1
+    order["size"] = quantity
+    order["parent_id"] = -1
+    order["oco_id"] = -1
+    order["position_id"] = -1
+    order["rule_id"] = -1
+    order["tag"] = -1
+    order["decided_at"] = s["now"]
+    order["sent_at"] = s["now"]
+    order["arrived_at"] = s["now"] + s["latency_ns"]
+    order["expire_at"] = 0
+    order["decision_price"] = instruments_of(s)[i]["mark"]
+    order["quantity"] = quantity
+    order["limit_price"] = 0
+    order["stop_price"] = 0
+    order["display_quantity"] = 0
+    order["trail_offset"] = 0
+    order["trail_unit"] = 0
+    order["status"] = OrderStatus.INITIALIZED
+    order["flags"] = 0
+    order["reason"] = 0
+    order["cum_quantity"] = 0
+    order["leaves_quantity"] = 0
+    order["cum_notional"] = 0
+    order["fee"] = 0
+    order["done_at"] = 0
+    order["exit_reason"] = 1
+    order["queue_ahead"] = -1
+    order["reserved"] = 0
+    order["fee_raw"] = 0
+    order["next"] = -1
+    order["prev"] = -1
+    order["exact_funds"] = 0
+    order["child"] = -1
+    order["accepted"] = 0
+    order["tried"] = 0
+    return o
+
+
+@jit
+def submit_order(s, o):  # type: ignore[no-untyped-def]
+    """Count order o as live and write SUBMIT at its sending time."""
+    order = orders_of(s)[o]
+    order["leaves_quantity"] = order["quantity"]
+    instruments_of(s)[order["symbol"]]["live"] += 1
+    s["live"] += 1
+    add_pending(s, order, order["quantity"])
+    emit(s, o, OrderEvent.SUBMIT, order["sent_at"], 0)
+
+
+@jit
+def engine_order(s, strategy, i, quantity, side, exit_reason):  # type: ignore[no-untyped-def]
+    """An order of the engine itself that closes a position; it arrives as it is sent. Returns its number, submitted."""
+    o = blank_order(s, strategy, i, side, quantity)
+    order = orders_of(s)[o]
+    order["flags"] = CLOSING | ENGINE
+    order["exit_reason"] = exit_reason
+    order["arrived_at"] = s["now"]
+    return o

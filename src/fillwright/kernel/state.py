@@ -1,0 +1,262 @@
+"""All that a run can change, and the parameters it runs with: one block of records, made fresh for each run.
+
+The kernel receives one address, that of the ``SCALARS`` record; every other array hangs on an address inside it. Arrays are
+enlarged by the owner (:class:`State`) between instants, never inside the kernel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fillwright.kernel._jit import jit, view_of
+from fillwright.model import columns
+
+
+def _record(*names: str) -> np.dtype[np.void]:
+    return np.dtype([(name, np.int64) for name in names])
+
+
+GROWING = ("orders", "order_events", "fills", "postings", "lot_closes", "lots", "commands")
+"""Tables that grow; each has an address, a capacity ``<name>_cap`` and a length ``n_<name>`` in SCALARS."""
+
+TICKET = (
+    "t_instrument", "t_side", "t_size_mode", "t_size", "t_type", "t_tif", "t_limit", "t_stop", "t_expire", "t_rule", "t_tag",
+    "t_strategy", "t_flags", "t_exit_reason", "t_client",
+)  # fmt: skip
+"""The order form that a driver fills in before it calls ``submit``."""
+
+SCALARS = _record(
+    *TICKET,
+    *(f"{name}{suffix}" for name in GROWING for suffix in ("", "_cap")),
+    *(f"n_{name}" for name in GROWING),
+    # arrays of fixed size
+    "instruments", "n_instruments", "currencies", "n_currencies", "feeds", "n_feeds", "books", "n_strategies",
+    "instants", "n_instants", "offsets", "event_feed", "equity", "n_equity", "params", "state", "timers", "indicators", "driver",
+    # the run
+    "self", "now", "instant", "stop_at", "first_callback", "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
+    "seed", "latency_ns", "account_type", "lots_method", "fill_when", "path", "participation", "clamp_to_range", "reversal",
+    "on_short_cash", "off_tick", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
+    "max_open_positions", "max_position_fraction",
+    # working list, queue, totals
+    "work_head", "work_tail", "n_working", "live", "gross", "liquidating", "entry",
+    "open_lots", "intents", "no_change", "bars", "ambiguous",
+    "peak", "trough", "drawdown", "drawdown_peak", "started",
+)  # fmt: skip
+
+INSTRUMENT = _record(
+    "feed", "currency", "mul", "div", "tick", "price_scale", "lot_scale", "has_volume",
+    "slip_rate", "slip_ticks", "fee_order", "fee_unit", "fee_taker", "fee_maker", "fee_min", "fee_max", "through",
+    "max_position", "max_order",
+    "mark", "value", "position", "row", "bar", "volume_left", "live",
+    "path", "open", "first", "second", "close", "high", "low", "open_time", "close_time",
+)  # fmt: skip
+
+CURRENCY = _record("factor", "pair", "inverse", "rate", "cash", "value", "reserved", "gross")
+
+FEED = _record(
+    "instrument", "execution", "timeframe", "n", "row",
+    "open_time", "close_time", "open", "high", "low", "close", "volume", "day_last",
+)  # fmt: skip
+
+BOOK = _record("position", "head", "tail", "pending", "n_open")
+"""Per strategy and instrument: position, open lots oldest first, signed leaves of live market orders."""
+
+COMMAND = _record("kind", "order", "arrived_at", "quantity", "limit", "stop")
+CANCEL, NEW_ORDER, REPLACE = 0, 1, 2
+
+_TABLE_DTYPES: dict[str, np.dtype[np.void]] = {t.name: t.dtype for t in columns.TABLES} | {"commands": COMMAND}
+
+# What advance returns, and faults that end a run.
+DONE, GROW, PAUSE, STOPPED, FAULT = 0, 1, 2, 3, 4
+FAULT_NONE, FAULT_ILLEGAL_TRANSITION, FAULT_NO_RATE, FAULT_ROOM = 0, 1, 2, 3
+
+# What a callback is told: a feed number >= 0 is a bar of that feed, its second argument the row; else one of these.
+ON_BARS, ON_ORDER_EVENT, ON_SESSION_OPEN, ON_SESSION_CLOSE, ON_TIMER = -1, -2, -3, -4, -5
+WANTS_BAR, WANTS_BARS, WANTS_ORDER_EVENTS, WANTS_SESSIONS, WANTS_TIMERS = 1, 2, 4, 8, 16
+
+_scalars_at = view_of(SCALARS)
+_int64_at = view_of(np.dtype(np.int64))
+_int32_at = view_of(np.dtype(np.int32))
+_uint8_at = view_of(np.dtype(np.uint8))
+_instruments_at = view_of(INSTRUMENT)
+_currencies_at = view_of(CURRENCY)
+_feeds_at = view_of(FEED)
+_books_at = view_of(BOOK)
+_orders_at = view_of(columns.ORDERS.dtype)
+_order_events_at = view_of(columns.ORDER_EVENTS.dtype)
+_fills_at = view_of(columns.FILLS.dtype)
+_postings_at = view_of(columns.POSTINGS.dtype)
+_lot_closes_at = view_of(columns.LOT_CLOSES.dtype)
+_lots_at = view_of(columns.LOTS.dtype)
+_commands_at = view_of(COMMAND)
+
+
+@jit
+def state_at(address):  # type: ignore[no-untyped-def]
+    """The SCALARS record at an address."""
+    return _scalars_at(address, 1)[0]
+
+
+@jit
+def int64_at(address, length):  # type: ignore[no-untyped-def]
+    """An int64 array at an address."""
+    return _int64_at(address, length)
+
+
+@jit
+def int32_at(address, length):  # type: ignore[no-untyped-def]
+    """An int32 array at an address."""
+    return _int32_at(address, length)
+
+
+@jit
+def uint8_at(address, length):  # type: ignore[no-untyped-def]
+    """A uint8 array at an address."""
+    return _uint8_at(address, length)
+
+
+@jit
+def instruments_of(s):  # type: ignore[no-untyped-def]
+    """Instrument records of the run."""
+    return _instruments_at(s["instruments"], s["n_instruments"])
+
+
+@jit
+def currencies_of(s):  # type: ignore[no-untyped-def]
+    """Currency records of the run; 0 is the account's."""
+    return _currencies_at(s["currencies"], s["n_currencies"])
+
+
+@jit
+def feeds_of(s):  # type: ignore[no-untyped-def]
+    """Feed records of the run."""
+    return _feeds_at(s["feeds"], s["n_feeds"])
+
+
+@jit
+def books_of(s):  # type: ignore[no-untyped-def]
+    """Book records: index strategy x n_instruments + instrument."""
+    return _books_at(s["books"], s["n_strategies"] * s["n_instruments"])
+
+
+@jit
+def orders_of(s):  # type: ignore[no-untyped-def]
+    """Order records, to their capacity."""
+    return _orders_at(s["orders"], s["orders_cap"])
+
+
+@jit
+def order_events_of(s):  # type: ignore[no-untyped-def]
+    """Order event records, to their capacity."""
+    return _order_events_at(s["order_events"], s["order_events_cap"])
+
+
+@jit
+def fills_of(s):  # type: ignore[no-untyped-def]
+    """Fill records, to their capacity."""
+    return _fills_at(s["fills"], s["fills_cap"])
+
+
+@jit
+def postings_of(s):  # type: ignore[no-untyped-def]
+    """Posting records, to their capacity."""
+    return _postings_at(s["postings"], s["postings_cap"])
+
+
+@jit
+def lot_closes_of(s):  # type: ignore[no-untyped-def]
+    """Lot close records, to their capacity."""
+    return _lot_closes_at(s["lot_closes"], s["lot_closes_cap"])
+
+
+@jit
+def lots_of(s):  # type: ignore[no-untyped-def]
+    """Lot records, to their capacity."""
+    return _lots_at(s["lots"], s["lots_cap"])
+
+
+@jit
+def commands_of(s):  # type: ignore[no-untyped-def]
+    """The queue of commands on their way to the broker."""
+    return _commands_at(s["commands"], s["commands_cap"])
+
+
+class State:
+    """Owner of a run's memory. ``scalars`` is the SCALARS record; ``address`` is what the kernel is called with."""
+
+    def __init__(self, *, instruments: int, currencies: int, feeds: int, strategies: int, instants: int) -> None:
+        self._scalars = np.zeros(1, SCALARS)
+        self.scalars: Any = self._scalars[0]
+        self.address = int(self._scalars.ctypes.data)
+        self.instruments = np.zeros(max(instruments, 1), INSTRUMENT)
+        self.currencies = np.zeros(currencies, CURRENCY)
+        self.feeds = np.zeros(max(feeds, 1), FEED)
+        self.books = np.zeros(max(strategies * instruments, 1), BOOK)
+        self.books["head"] = self.books["tail"] = -1
+        self.equity = np.empty(instants, np.int64)
+        self.kept: list[Any] = []
+        """Arrays that the records point into; they live as long as the state."""
+        self.tables: dict[str, np.ndarray[Any, Any]] = {}
+        s = self.scalars
+        s["n_instruments"], s["n_currencies"], s["n_feeds"], s["n_strategies"] = instruments, currencies, feeds, strategies
+        for name, array in (("instruments", self.instruments), ("currencies", self.currencies), ("feeds", self.feeds),
+                            ("books", self.books), ("equity", self.equity)):  # fmt: skip
+            s[name] = array.ctypes.data
+        s["room"] = 4 * instruments + 1024
+        s["self"] = self.address
+        s["work_head"] = s["work_tail"] = -1
+        for name in GROWING:
+            self._allocate(name, 64)
+        self.grow()
+
+    def _allocate(self, name: str, rows: int) -> None:
+        fresh = np.empty(rows, _TABLE_DTYPES[name])
+        used = int(self.scalars[f"n_{name}"])
+        if used:
+            fresh[:used] = self.tables[name][:used]
+        self.tables[name] = fresh
+        self.scalars[name] = fresh.ctypes.data
+        self.scalars[f"{name}_cap"] = rows
+
+    def grow(self) -> None:
+        """Give every table head-room for the next instants: at least what :func:`has_room` asks for, and half again."""
+        s = self.scalars
+        need = needs(s)
+        for name, extra in zip(GROWING, need, strict=True):
+            wanted = int(s[f"n_{name}"]) + int(extra)
+            if wanted > int(s[f"{name}_cap"]):
+                self._allocate(name, wanted + wanted // 2)
+
+    def pin(self, array: np.ndarray[Any, Any]) -> int:
+        """Address of an array that must live as long as the run."""
+        self.kept.append(array)
+        return int(array.ctypes.data)
+
+    def table(self, name: str) -> np.ndarray[Any, Any]:
+        """The filled part of a growing table: a view, not a copy."""
+        return self.tables[name][: int(self.scalars[f"n_{name}"])]
+
+
+@jit
+def needs(s):  # type: ignore[no-untyped-def]
+    """Rows that one more instant may write to each table of GROWING, at most."""
+    live = s["live"] + s["room"]
+    fills = live + 2 * s["n_instruments"]
+    return (live, 10 * fills, fills, 5 * fills, s["open_lots"] + 2 * fills, fills, 2 * live)
+
+
+@jit
+def has_room(s):  # type: ignore[no-untyped-def]
+    """Whether one more instant fits into every table."""
+    n = needs(s)
+    return (
+        s["n_orders"] + n[0] <= s["orders_cap"]
+        and s["n_order_events"] + n[1] <= s["order_events_cap"]
+        and s["n_fills"] + n[2] <= s["fills_cap"]
+        and s["n_postings"] + n[3] <= s["postings_cap"]
+        and s["n_lot_closes"] + n[4] <= s["lot_closes_cap"]
+        and s["n_lots"] + n[5] <= s["lots_cap"]
+        and s["n_commands"] + n[6] <= s["commands_cap"]
+    )

@@ -1,0 +1,1 @@
+"""Importer of the previous system's configuration files: `migrate`."""

@@ -1,0 +1,492 @@
+"""The broker of the reference engine: orders and their events, arrivals (§3), fills (§5, §6) and funds (§8).
+
+Section numbers are those of ``docs/execution_rules.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field as column
+
+from fillwright.model.codes import (
+    AccountType,
+    ExitReason,
+    FillWhen,
+    Liquidity,
+    OrderEvent,
+    OrderFlag,
+    OrderStatus,
+    OrderType,
+    Reason,
+    ShortCash,
+    Side,
+    SizeMode,
+    Stage,
+    TimeInForce,
+)
+from fillwright.model.lifecycle import TERMINAL, TRANSITIONS
+from reference.books import Books, muldiv
+from reference.scenario import RATE, Bar, Journal, Scenario
+
+PENDING = OrderFlag.PENDING_CANCEL | OrderFlag.PENDING_REPLACE
+
+
+@dataclass(eq=False)
+class Live:
+    """One order. Named like the columns of its table where there is one."""
+
+    order_id: int
+    intent_id: int
+    symbol: int
+    side: int
+    type: int
+    tif: int
+    size_mode: int
+    size: int
+    quantity: int
+    decided_at: int
+    arrived_at: int
+    decision_price: int
+    limit_price: int = 0
+    stop_price: int = 0
+    expire_at: int = 0
+    flags: OrderFlag = OrderFlag.NONE
+    parent_id: int = -1
+    exit_reason: int = ExitReason.SIGNAL
+    status: OrderStatus = OrderStatus.INITIALIZED
+    reason: int = Reason.NONE
+    cum_quantity: int = 0
+    cum_notional: int = 0
+    fee: int = 0
+    done_at: int = 0
+    fee_raw: int = 0
+    reserved: int = 0
+    met: bool = False  # has met the market
+    child: Live | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self.status in TERMINAL
+
+    @property
+    def leaves(self) -> int:
+        """LeavesQty."""
+        return 0 if self.done else self.quantity - self.cum_quantity
+
+    @property
+    def held(self) -> bool:
+        """Waiting for its parent."""
+        return OrderFlag.HELD in self.flags
+
+    @property
+    def triggered(self) -> bool:
+        """Its stop has been reached."""
+        return OrderFlag.TRIGGERED in self.flags
+
+    def row(self) -> dict[str, int]:
+        """Its row in the table of orders."""
+        same = (
+            "order_id intent_id symbol side type tif size_mode size parent_id decided_at arrived_at expire_at decision_price "
+            "quantity limit_price stop_price status reason cum_quantity cum_notional fee done_at exit_reason flags"
+        )
+        out = {name: int(getattr(self, name)) for name in same.split()}
+        out |= {"strategy": 0, "sent_at": self.decided_at, "leaves_quantity": self.leaves, "display_quantity": 0}
+        return (
+            out
+            | {"trail_offset": 0, "trail_unit": 0}
+            | dict.fromkeys(("oco_id", "position_id", "rule_id", "tag", "queue_ahead"), -1)
+        )
+
+
+@dataclass(eq=False)
+class Queued:
+    """A command on its way to the broker. ``quantity``, ``limit``, ``stop`` are the result that a replace asks for."""
+
+    what: str  # new, cancel, replace
+    order: Live
+    arrived_at: int
+    quantity: int = 0
+    limit: int = 0
+    stop: int = 0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point or segment on the path of a bar: where fills happen and what is written about them."""
+
+    bar: Bar
+    stage: Stage
+    path: int
+    time: int
+    can_be_ambiguous: bool
+
+
+@dataclass
+class Broker:
+    """Everything that a run changes, and the rules that change it."""
+
+    scenario: Scenario
+    journal: Journal = column(default_factory=Journal)
+    orders: list[Live] = column(default_factory=list)
+    queue: list[Queued] = column(default_factory=list)
+    working: list[Live] = column(default_factory=list)  # accepted orders in list order; ended ones stay and are passed over
+    liquidation: list[Live] = column(default_factory=list)
+    offered: dict[int, int | None] = column(default_factory=dict)  # lots the bar still offers, None = no cap
+    now: int = 0
+
+    def __post_init__(self) -> None:
+        self.settings = self.scenario.settings
+        self.books = Books(self.scenario, self.journal)
+
+    # ---------------------------------------------------------------- events
+
+    @property
+    def live(self) -> list[Live]:
+        """Orders in flight, working or held, by number."""
+        return [order for order in self.orders if not order.done]
+
+    @property
+    def liquidating(self) -> bool:
+        """Whether a liquidation is under way."""
+        return any(not order.done for order in self.liquidation)
+
+    def happen(
+        self,
+        order: Live,
+        event: OrderEvent,
+        time: int,
+        reason: Reason = Reason.NONE,
+        numbers: tuple[int, int] = (0, 0),
+        *,
+        fill_id: int = -1,
+        shown: tuple[int, int, int] | None = None,
+    ) -> None:
+        """Write an event and change the state. An order that ends unfilled takes its child with it."""
+        before = order.status
+        order.status = TRANSITIONS[before, event]
+        if reason:
+            order.reason = reason
+        if event in (OrderEvent.CANCEL, OrderEvent.CANCEL_REJECT):
+            order.flags &= ~OrderFlag.PENDING_CANCEL
+        ends = order.done and before not in TERMINAL
+        if ends:
+            order.flags &= ~PENDING
+            order.done_at = time
+            order.reserved = 0
+        quantity, limit, stop = shown or (order.quantity, order.limit_price, order.stop_price)
+        self.journal.order_events.append(
+            {
+                "seq": len(self.journal.order_events),
+                "instant": self.now,
+                "time": time,
+                "order_id": order.order_id,
+                "event": int(event),
+                "status_before": int(before),
+                "status": int(order.status),
+                "flags": int(order.flags),
+                "quantity": quantity,
+                "limit_price": limit,
+                "stop_price": stop,
+                "cum_quantity": order.cum_quantity,
+                "leaves_quantity": order.leaves,
+                "fill_id": fill_id,
+                "reason": int(reason),
+                "required": numbers[0],
+                "available": numbers[1],
+                "late": 0,
+                "reported_at": self.now,
+            }
+        )
+        if ends and order.status is not OrderStatus.FILLED and order.child and not order.child.done:
+            self.happen(order.child, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
+
+    # ---------------------------------------------------------------- funds, §8
+
+    def fee(self, order: Live | None, instrument: int, lots: int, price: int, liquidity: Liquidity) -> tuple[int, int]:
+        """(what the order pays more, its raw fees then) for lots at a price; None is a fresh order."""
+        settings = self.settings
+        rate = settings.rate_taker if liquidity is Liquidity.TAKER else settings.rate_maker
+        raw = order.fee_raw if order else 0
+        if order is None or order.cum_quantity == 0:
+            raw += settings.per_order
+        raw += muldiv(settings.per_unit, lots, self.scenario.instruments[instrument].quantity_scale)
+        raw += muldiv(self.books.value(instrument, price, lots), rate, RATE)
+        total = raw if settings.fee_max is None else min(settings.fee_max, raw)
+        total = total if settings.fee_min is None else max(settings.fee_min, total)
+        return total - (order.fee if order else 0), raw
+
+    def required(self, order: Live, lots: int, price: int, liquidity: Liquidity) -> int | None:
+        """Funds needed for lots more of the order; None where they are not checked."""
+        instrument, books = order.symbol, self.books
+        position = books.position(instrument)
+        after = position + order.side * lots
+        fee, _ = self.fee(order, instrument, lots, price, liquidity)
+        if self.settings.account_type is AccountType.CASH:
+            return books.value(instrument, price, lots) + fee if order.side == Side.BUY else None
+        more = max(0, abs(after) - abs(position))
+        if more == 0:
+            return None
+        quote = books.quote[instrument]
+        return books.base(quote, muldiv(books.value(instrument, price, more), self.settings.im, RATE)) + books.base(quote, fee)
+
+    def available(self, order: Live) -> int:
+        """Funds there are for the order: those that it has reserved itself included."""
+        books = self.books
+        others = [other for other in self.live if other is not order]
+        if self.settings.account_type is AccountType.CASH:
+            currency = books.quote[order.symbol]
+            same = [other for other in others if books.quote[other.symbol] == currency]
+            return books.cash[currency] - sum(other.reserved for other in same)
+        return books.equity() - books.margin(self.settings.im) - sum(other.reserved for other in others)
+
+    def shortage(self, order: Live, lots: int, price: int, liquidity: Liquidity) -> tuple[Reason, int, int] | None:
+        """Reason, required and available if the funds are short."""
+        if self.settings.account_type is AccountType.CASH and order.side == Side.SELL:
+            position = self.books.position(order.symbol)
+            return (Reason.SHORT_IN_CASH_ACCOUNT, lots, max(position, 0)) if position < lots else None
+        required = self.required(order, lots, price, liquidity)
+        if required is None:
+            return None
+        available = self.available(order)
+        cash = self.settings.account_type is AccountType.CASH
+        short = Reason.INSUFFICIENT_CASH if cash else Reason.INSUFFICIENT_MARGIN
+        return (short, required, available) if required > available else None
+
+    def affordable(self, order: Live, lots: int, price: int, liquidity: Liquidity, time: int) -> int:
+        """Lots that the funds allow: all, fewer after a SHRINK, or 0 after the order was ended."""
+        short = self.shortage(order, lots, price, liquidity)
+        if short is None:
+            return lots
+        reason, *numbers = short
+        policy = self.settings.on_short_cash
+        may_shrink = policy is ShortCash.SHRINK or (policy is ShortCash.AUTO and OrderFlag.SIZED in order.flags)
+        if may_shrink and order.tif != TimeInForce.FOK:
+            fits = largest(lots, lambda fewer: self.shortage(order, fewer, price, liquidity) is None)
+            if fits:
+                order.quantity = order.cum_quantity + fits
+                margin = reason is Reason.INSUFFICIENT_MARGIN
+                why = Reason.SHRUNK_TO_MARGIN if margin else Reason.SHRUNK_TO_CASH
+                self.happen(order, OrderEvent.SHRINK, time, why, (numbers[0], numbers[1]))
+                return fits
+        event = OrderEvent.CANCEL if order.cum_quantity else OrderEvent.REJECT
+        self.happen(order, event, time, reason, (numbers[0], numbers[1]))
+        return 0
+
+    def price_of(self, order: Live) -> int:
+        """P of an order: its limit, else its stop, else the mark."""
+        return order.limit_price or order.stop_price or self.mark(order.symbol)
+
+    def reserve(self, order: Live) -> None:
+        """Hold what its leaves need."""
+        order.reserved = self.required(order, order.leaves, self.price_of(order), Liquidity.TAKER) or 0
+
+    def mark(self, instrument: int) -> int:
+        """The mark of an instrument that has one."""
+        mark = self.books.marks[instrument]
+        assert mark is not None
+        return mark
+
+    # ---------------------------------------------------------------- arrivals, §3
+
+    def arrive(self, command: Queued) -> None:
+        """One command reaches the broker."""
+        order, time = command.order, command.arrived_at
+        if command.what == "new":
+            if not order.done:
+                self._arrive_new(order, time)
+        elif command.what == "cancel":
+            if order.done:
+                self.happen(order, OrderEvent.CANCEL_REJECT, time, Reason.ORDER_IS_DONE)
+            else:
+                self.happen(order, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER)
+        else:
+            self._arrive_replace(order, command)
+
+    def reduces_only(self, order: Live, position: int) -> bool:
+        """Whether the order does nothing but make the position smaller."""
+        return order.side * position < 0 and 0 < order.quantity <= abs(position)
+
+    def _arrive_new(self, order: Live, time: int) -> None:
+        if self.liquidating and not self.reduces_only(order, self.books.position(order.symbol)):
+            self.happen(order, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE)
+            return
+        if not order.held:
+            if not self.affordable(order, order.quantity, self.price_of(order), Liquidity.TAKER, time):
+                return
+            self.reserve(order)
+        self.happen(order, OrderEvent.ACCEPT, time)
+        self.working.append(order)
+
+    def _arrive_replace(self, order: Live, command: Queued) -> None:
+        time = command.arrived_at
+        order.flags &= ~OrderFlag.PENDING_REPLACE
+        if order.done:
+            self.happen(order, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
+            return
+        if command.quantity < order.cum_quantity:
+            self.happen(order, OrderEvent.REPLACE_REJECT, time, Reason.QUANTITY_BELOW_FILLED)
+            return
+        if command.quantity == order.cum_quantity:
+            self.happen(order, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED)
+            return
+        stop = order.stop_price if order.triggered else command.stop
+        price = command.limit or stop or self.mark(order.symbol)
+        if not order.held:
+            short = self.shortage(order, command.quantity - order.cum_quantity, price, Liquidity.TAKER)
+            if short:
+                self.happen(order, OrderEvent.REPLACE_REJECT, time, short[0], (short[1], short[2]))
+                return
+        loses = command.quantity > order.quantity or command.limit != order.limit_price or stop != order.stop_price
+        order.quantity, order.limit_price, order.stop_price = command.quantity, command.limit, stop
+        if not order.held:
+            self.reserve(order)
+        if loses:
+            order.arrived_at = time
+            order.met = False
+            self.working.remove(order)
+            self.working.append(order)
+        self.happen(order, OrderEvent.REPLACE, time)
+
+    # ---------------------------------------------------------------- fills, §5 and §6
+
+    def price_steps(self, order: Live, reference: int, liquidity: Liquidity, bar: Bar) -> dict[str, int]:
+        """The columns reference_price, spread, slippage, impact, limit, tick and price."""
+        settings, tick = self.settings, self.scenario.instruments[order.symbol].tick
+        buy, limit = order.side == Side.BUY, order.limit_price
+        slippage = 0
+        if liquidity is Liquidity.TAKER:
+            slippage = order.side * (muldiv(reference, settings.slippage_rate, RATE) + settings.slippage_ticks * tick)
+        slipped = price = reference + slippage
+        if limit:
+            price = min(price, limit) if buy else max(price, limit)
+        if settings.clamp_to_range:
+            price = min(max(price, bar.low), bar.high)
+        limited = price = max(price, 1)
+        if tick:
+            price = max((-(-price // tick) if buy else price // tick) * tick, tick)
+            if limit:
+                price = min(price, limit) if buy else max(price, limit)
+        steps = {"reference_price": reference, "spread": 0, "slippage": slippage, "impact": 0}
+        return steps | {"limit": limited - slipped, "tick": price - limited, "price": price}
+
+    def fill(self, order: Live, wanted: int, reference: int, liquidity: Liquidity, moment: Moment) -> None:
+        """Fill up to ``wanted`` lots at a reference price, as far as the funds allow."""
+        instrument, bar = order.symbol, moment.bar
+        self.books.marks[instrument] = reference
+        steps = self.price_steps(order, reference, liquidity, bar)
+        ambiguous = moment.can_be_ambiguous and self._another_level_in(order, bar)
+        lots = self.affordable(order, wanted, steps["price"], liquidity, moment.time)
+        if lots == 0:
+            return
+        fee, order.fee_raw = self.fee(order, instrument, lots, steps["price"], liquidity)
+        offered = self.offered[instrument]
+        notional = self.books.value(instrument, steps["price"], lots)
+        order.cum_quantity += lots
+        order.cum_notional += notional
+        order.fee += fee
+        number = len(self.journal.fills)
+        event = OrderEvent.FILL_PART if order.cum_quantity < order.quantity else OrderEvent.FILL_ALL
+        self.happen(order, event, moment.time, fill_id=number)
+        fill = {"fill_id": number, "order_id": order.order_id, "strategy": 0, "symbol": instrument, "side": order.side}
+        fill |= {"instant": self.now, "time": moment.time, "stage": int(moment.stage), "path": int(moment.path)}
+        fill |= {"ambiguous": int(ambiguous), "event_time": bar.open_time, "quantity": lots} | steps
+        fill |= {"liquidity": int(liquidity), "available": -1 if offered is None else offered}
+        fill |= {"notional": notional, "fee": fee, "queue_ahead": -1, "reported_at": self.now}
+        self.journal.fills.append(fill)
+        self.books.book_fill(fill, self.settings.lots)
+        fill["exit_reason"] = int(exit_reason(order, fill))
+        if offered is not None:
+            self.offered[instrument] = offered - lots
+        if order.done:
+            if order.child and not order.child.done:
+                self._release(order.child, moment.time)
+        else:
+            self.reserve(order)
+
+    def _another_level_in(self, order: Live, bar: Bar) -> bool:
+        for other in self.working:
+            if other is order or other.symbol != order.symbol or other.done or other.held or other.arrived_at > bar.open_time:
+                continue
+            level = other.stop_price if other.stop_price and not other.triggered else other.limit_price
+            if level and bar.low <= level <= bar.high:
+                return True
+        return False
+
+    def _release(self, child: Live, time: int) -> None:
+        child.flags &= ~OrderFlag.HELD
+        self.happen(child, OrderEvent.RELEASE, time)
+        if self.affordable(child, child.leaves, self.price_of(child), Liquidity.TAKER, time):
+            self.reserve(child)
+
+    # ---------------------------------------------------------------- orders of the engine itself
+
+    def engine_order(self, instrument: int, kind: OrderType, tif: TimeInForce, why: ExitReason, at: int, price: int) -> Live:
+        """An order that closes the position, submitted and accepted at a time; ``price`` is its decision price."""
+        position = self.books.position(instrument)
+        order = Live(
+            order_id=len(self.orders),
+            intent_id=-1,
+            symbol=instrument,
+            side=-1 if position > 0 else 1,
+            type=kind,
+            tif=tif,
+            size_mode=SizeMode.CLOSE,
+            size=0,
+            quantity=abs(position),
+            decided_at=at,
+            arrived_at=at,
+            decision_price=price,
+            flags=OrderFlag.CLOSING | OrderFlag.ENGINE,
+            exit_reason=why,
+        )
+        self.orders.append(order)
+        self.happen(order, OrderEvent.SUBMIT, at)
+        self.happen(order, OrderEvent.ACCEPT, at)
+        return order
+
+    def margin_call(self) -> None:
+        """Cancel everything and close every position, if equity is below the maintenance margin."""
+        held = [i for i in range(len(self.scenario.instruments)) if self.books.position(i)]
+        if self.settings.account_type is AccountType.CASH or not held or self.liquidating:
+            return
+        if self.books.equity() >= self.books.margin(self.settings.mm):
+            return
+        victims = [order for order in self.working if not order.done]
+        victims += [command.order for command in self.queue if command.what == "new" and not command.order.done]
+        self.queue = [command for command in self.queue if all(command.order is not order for order in victims)]
+        for order in victims:
+            if not order.done:
+                self.happen(order, OrderEvent.CANCEL, self.now, Reason.LIQUIDATION)
+        at = self.now
+        self.liquidation = [
+            self.engine_order(i, OrderType.MARKET, TimeInForce.GTC, ExitReason.LIQUIDATION, at, self.mark(i)) for i in held
+        ]
+        self.working += self.liquidation
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether new orders may meet the close of the bar just shown."""
+        return self.settings.fill_when is FillWhen.SAME_CLOSE_LOOKAHEAD
+
+
+def exit_reason(order: Live, fill: dict[str, int]) -> int:
+    """Why a fill closes what it closes."""
+    if fill["closing_quantity"] == 0:
+        return ExitReason.NONE
+    if fill["closing_quantity"] < fill["quantity"]:
+        return ExitReason.REVERSAL
+    return order.exit_reason
+
+
+def largest(top: int, fits: Callable[[int], bool]) -> int:
+    """Largest n in 0..top with fits(n), where everything below one that fits fits too; 0 is taken to fit."""
+    low, high = 0, top
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low

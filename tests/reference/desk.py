@@ -1,0 +1,298 @@
+"""The desk of the reference engine: what a strategy asks for becomes orders (§2), and requests to change them (§3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fillwright.model.codes import (
+    ExitReason,
+    Liquidity,
+    OffTick,
+    OrderEvent,
+    OrderFlag,
+    OrderType,
+    Reason,
+    Reversal,
+    Side,
+    SizeMode,
+    TimeInForce,
+)
+from reference.books import muldiv
+from reference.broker import Broker, Live, Queued, largest
+from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Order, Replace, Target, TargetBatch
+
+SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT)
+HAS_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+HAS_STOP = (OrderType.STOP, OrderType.STOP_LIMIT)
+Refusal = tuple[Reason, int, int]
+
+
+@dataclass
+class Plan:
+    """One target, worked out: ``change`` lots from ``projected`` towards ``goal``. Unpriced: ``change`` is its sign only."""
+
+    target: Target
+    intent_id: int
+    projected: int
+    goal: int
+    change: int
+    priced: bool = True
+
+
+@dataclass
+class Desk:
+    """Carries out commands at the instant of the broker."""
+
+    broker: Broker
+    intents: int = 0
+    no_change: int = 0
+
+    def __post_init__(self) -> None:
+        self.settings = self.broker.settings
+        self.books = self.broker.books
+
+    def carry_out(self, command: Command) -> None:
+        """One command of a callback."""
+        match command:
+            case Order():
+                self._order(command)
+            case Target():
+                self._give(self._plan(command))
+            case TargetBatch():
+                plans = [self._plan(Target(*target)) for target in command.targets]
+                for plan in [p for p in plans if p.change < 0] + [p for p in plans if p.change >= 0]:
+                    self._give(plan)
+            case Close():
+                self._give(self._plan(Target(command.instrument, SizeMode.CLOSE, 0)))
+            case Cancel():
+                self._cancel(command.order_id)
+            case CancelAll():
+                for order in self.broker.live:
+                    if command.instrument in (None, order.symbol):
+                        self._cancel(order.order_id)
+            case Replace():
+                self._replace(command)
+
+    # ---------------------------------------------------------------- sizes
+
+    def _priced(self, instrument: int) -> bool:
+        quote = self.books.quote[instrument]
+        return self.books.marks[instrument] is not None and self.books.rates[quote] is not None
+
+    def _money(self, mode: SizeMode, size: int) -> int:
+        if mode in (SizeMode.VALUE, SizeMode.TARGET_VALUE):
+            return abs(size)
+        return muldiv(self.books.equity(), abs(size), RATE)
+
+    def _lots_for(self, instrument: int, money: int) -> int:
+        """Largest quantity whose value with slippage and fee is within money of the account's currency."""
+        mark, tick = self.broker.mark(instrument), self.broker.scenario.instruments[instrument].tick
+        price = mark + muldiv(mark, self.settings.slippage_rate, RATE) + self.settings.slippage_ticks * tick
+        quote = self.books.quote[instrument]
+
+        def fits(lots: int) -> bool:
+            fee, _ = self.broker.fee(None, instrument, lots, price, Liquidity.TAKER)
+            value = self.books.value(instrument, price, lots)
+            return self.books.base(quote, value) + self.books.base(quote, fee) <= money
+
+        top = 1
+        while fits(top):
+            top *= 2
+        return largest(top, fits)
+
+    # ---------------------------------------------------------------- buy, sell
+
+    def _order(self, command: Order) -> None:
+        self.intents += 1
+        instrument = command.instrument
+        lots = command.size
+        if command.size_mode in SIZED:
+            lots = self._lots_for(instrument, self._money(command.size_mode, command.size)) if self._priced(instrument) else 0
+        order = self._make(instrument, command.side, lots, command.size_mode, command.size, self.intents - 1)
+        order.type, order.tif, order.expire_at = command.type, command.tif, command.expire_at
+        order.limit_price = self._on_tick(instrument, command.limit, command.side)
+        order.stop_price = self._on_tick(instrument, command.stop, -command.side)
+        if command.type in HAS_STOP:
+            order.exit_reason = ExitReason.STOP
+        self._submit(order, self.books.position(instrument))
+
+    def _on_tick(self, instrument: int, price: int, side: int) -> int:
+        """A price moved to the tick by the policy; ``side`` BUY moves down where passive."""
+        tick = self.broker.scenario.instruments[instrument].tick
+        if not price or not tick or self.settings.off_tick is OffTick.REJECT:
+            return price
+        if self.settings.off_tick is OffTick.NEAREST:
+            ticks = (2 * price + tick) // (2 * tick)
+        else:
+            ticks = price // tick if side == Side.BUY else -(-price // tick)
+        return max(ticks, 1) * tick
+
+    def _make(self, instrument: int, side: int, lots: int, mode: SizeMode, size: int, intent: int) -> Live:
+        now = self.broker.now
+        order = Live(
+            order_id=len(self.broker.orders),
+            intent_id=intent,
+            symbol=instrument,
+            side=side,
+            type=OrderType.MARKET,
+            tif=TimeInForce.GTC,
+            size_mode=mode,
+            size=size,
+            quantity=lots,
+            decided_at=now,
+            arrived_at=now + self.settings.latency_ns,
+            decision_price=self.books.marks[instrument] or 0,
+        )
+        if mode in SIZED:
+            order.flags |= OrderFlag.SIZED
+        return order
+
+    def _submit(self, order: Live, position: int) -> bool:
+        """Check the order against a position and send it; False if it was denied."""
+        broker, now = self.broker, self.broker.now
+        broker.orders.append(order)
+        asked = order.quantity
+        shrinks: list[tuple[int, Refusal]] = []
+        refusal = self._check(order, position, shrinks)
+        if refusal:
+            broker.happen(order, OrderEvent.DENY, now, refusal[0], refusal[1:])
+            return False
+        order.quantity = asked
+        broker.happen(order, OrderEvent.SUBMIT, now)
+        for lots, (reason, *numbers) in shrinks:
+            order.quantity = lots
+            broker.happen(order, OrderEvent.SHRINK, now, reason, (numbers[0], numbers[1]))
+        broker.queue.append(Queued("new", order, order.arrived_at))
+        return True
+
+    def _check(self, order: Live, position: int, shrinks: list[tuple[int, Refusal]]) -> Refusal | None:
+        """The checks of §2 in their order. Shrinks the quantity of a sized order, noting each limit that binds."""
+        if not self._priced(order.symbol):
+            return Reason.NO_PRICE_YET, 0, 0
+        if self.broker.liquidating and not self.broker.reduces_only(order, position):
+            return Reason.UNDER_MAINTENANCE, 0, 0
+        tick = self.broker.scenario.instruments[order.symbol].tick
+        if tick and (order.limit_price % tick or order.stop_price % tick):
+            return Reason.OFF_TICK, 0, 0
+        if order.quantity == 0:
+            return Reason.ZERO_QUANTITY, 0, 0
+        for reason in (Reason.MAX_ORDER_QUANTITY, Reason.MAX_POSITION_QUANTITY, Reason.MAX_POSITION_FRACTION):
+            numbers = self._over(reason, order, position, order.quantity)
+            if numbers is None:
+                continue
+            fits = 0
+            if OrderFlag.SIZED in order.flags:
+                fits = largest(order.quantity, lambda lots, why=reason: self._over(why, order, position, lots) is None)
+            if fits == 0:
+                return reason, *numbers
+            order.quantity = fits
+            shrinks.append((fits, (reason, *numbers)))
+        most = self.settings.max_open_positions
+        if most is not None and position == 0:
+            busy = {live.symbol for live in self.broker.live if live is not order}
+            busy |= {i for i in range(len(self.broker.scenario.instruments)) if self.books.position(i)}
+            others = len(busy - {order.symbol})
+            if others >= most:
+                return Reason.MAX_OPEN_POSITIONS, others, most
+        return None
+
+    def _over(self, reason: Reason, order: Live, position: int, lots: int) -> tuple[int, int] | None:
+        """The two numbers compared, if that limit forbids so many lots."""
+        after = abs(position + order.side * lots)
+        if after <= abs(position):
+            return None
+        if reason is Reason.MAX_ORDER_QUANTITY:
+            number, limit = lots, self.settings.max_order_quantity
+        elif reason is Reason.MAX_POSITION_QUANTITY:
+            number, limit = after, self.settings.max_position_quantity
+        else:
+            fraction, limit = self.settings.max_position_fraction, None
+            if fraction is not None:
+                limit = muldiv(self.books.equity(), fraction, RATE)
+                worth = self.books.value(order.symbol, self.broker.mark(order.symbol), after)
+                number = self.books.base(self.books.quote[order.symbol], worth)
+        return (number, limit) if limit is not None and number > limit else None
+
+    # ---------------------------------------------------------------- targets
+
+    def _plan(self, target: Target) -> Plan:
+        self.intents += 1
+        intent, instrument = self.intents - 1, target.instrument
+        orders = [order for order in self.broker.live if order.symbol == instrument and order.type == OrderType.MARKET]
+        projected = self.books.position(instrument) + sum(order.side * order.leaves for order in orders)
+        sign = (target.size > 0) - (target.size < 0)
+        if target.size_mode not in SIZED:
+            goal = target.size
+        elif sign == 0:
+            goal = 0
+        elif self._priced(instrument):
+            goal = sign * self._lots_for(instrument, self._money(target.size_mode, target.size))
+        else:
+            return Plan(target, intent, projected, 0, sign, priced=False)
+        return Plan(target, intent, projected, goal, goal - projected)
+
+    def _give(self, plan: Plan) -> None:
+        if plan.change == 0:
+            self.no_change += 1
+            return
+        target, position = plan.target, self.books.position(plan.target.instrument)
+        side = 1 if plan.change > 0 else -1
+
+        def make(lots: int) -> Live:
+            return self._make(target.instrument, side, lots, target.size_mode, target.size, plan.intent_id)
+
+        if plan.projected * plan.goal < 0 and self.settings.reversal is Reversal.TWO_ORDERS:
+            first = make(abs(plan.projected))
+            first.flags |= OrderFlag.CLOSING
+            first.exit_reason = ExitReason.REVERSAL
+            if not self._submit(first, position):
+                return
+            second = make(abs(plan.goal))
+            second.flags |= OrderFlag.HELD
+            second.parent_id = first.order_id
+            if self._submit(second, 0):
+                first.child = second
+            return
+        order = make(abs(plan.change) if plan.priced else 0)
+        if plan.goal == 0 and plan.priced:
+            order.flags |= OrderFlag.CLOSING
+        self._submit(order, position)
+
+    # ---------------------------------------------------------------- cancel, replace
+
+    def _find(self, number: int) -> Live | None:
+        """The strategy's own order of that number, unless it is done."""
+        known = 0 <= number < len(self.broker.orders)
+        order = self.broker.orders[number] if known else None
+        return None if order is None or order.done or OrderFlag.ENGINE in order.flags else order
+
+    def _cancel(self, number: int) -> None:
+        order = self._find(number)
+        if order is None:
+            return
+        order.flags |= OrderFlag.PENDING_CANCEL
+        self.broker.happen(order, OrderEvent.CANCEL_REQUEST, self.broker.now)
+        self.broker.queue.append(Queued("cancel", order, self.broker.now + self.settings.latency_ns))
+
+    def _replace(self, command: Replace) -> None:
+        broker, now = self.broker, self.broker.now
+        order = self._find(command.order_id)
+        if order is None:
+            return
+        limit = self._on_tick(order.symbol, command.limit, order.side)
+        stop = self._on_tick(order.symbol, command.stop, -order.side)
+        tick = broker.scenario.instruments[order.symbol].tick
+        if tick and (limit % tick or stop % tick):
+            broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.OFF_TICK)
+            return
+        wanted = (
+            command.quantity or order.quantity,
+            limit if limit and order.type in HAS_LIMIT else order.limit_price,
+            stop if stop and order.type in HAS_STOP else order.stop_price,
+        )
+        if wanted == (order.quantity, order.limit_price, order.stop_price):
+            broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.NOTHING_TO_CHANGE)
+            return
+        order.flags |= OrderFlag.PENDING_REPLACE
+        broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)
+        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *wanted))

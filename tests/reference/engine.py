@@ -1,0 +1,131 @@
+"""The naive reference engine, written from ``docs/execution_rules.md`` alone: slow, obvious, whole numbers only.
+
+``run(scenario)`` gives the journal. Nothing is cached: positions are summed over lots, equity over everything, whenever needed.
+
+Where the page leaves something open, this engine reads it so:
+
+ 1. The working list is in order of acceptance. Across instruments that is not always the order of arrival, because a command
+    waits for a bar of its instrument that is under way.
+ 2. Rates change in step 5 only; marks also at the open and at fills.
+ 3. The held order of a reversal is checked (§2) as if the position were 0.
+ 4. A pure reduction goes against the position and is not larger than it; an order of 0 lots is none.
+ 5. Quantities that are not checked for funds count as affordable when an order is shrunk.
+ 6. Each target of a batch is an intent; they are numbered in the order of the batch.
+ 7. A replace carries the whole result as it was when it was asked for. A REPLACE_REJECT at the request leaves flags alone.
+ 8. Strategies cannot cancel or replace engine orders. CancelAll asks by order number.
+ 9. Engine orders have size_mode CLOSE and size 0. decision_price is the bar's open for flat_at, the mark for a liquidation.
+10. Target orders are GTC. A target by value or weight without a price is denied with quantity 0 on the side of its sign.
+11. ``reported_at`` is the instant. A GTD order that arrives after its end expires with that earlier time.
+12. Deposits are one entry per currency at the first instant, without strategy; CASH rows have no symbol, FEES rows have.
+"""
+
+from __future__ import annotations
+
+from fillwright.model.codes import OrderEvent, Reason, TimeInForce
+from reference.broker import Broker, Queued
+from reference.desk import Desk
+from reference.matching import Matching
+from reference.scenario import Bar, Journal, Scenario
+
+
+class Reference:
+    """One run, instant by instant, in the order of §1."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.broker = Broker(scenario)
+        self.desk = Desk(self.broker)
+        self.matching = Matching(self.broker)
+        self.over = [0] * len(scenario.bars)  # bars of each instrument that are over
+
+    def run(self) -> Journal:
+        """The journal of the whole run."""
+        instants = self.scenario.instants
+        for currency, money in sorted(self.scenario.settings.initial_cash.items()):
+            if money:
+                self.broker.books.deposit(currency, money, instants[0])
+        for number, instant in enumerate(instants):
+            self.instant(instant, number >= self.scenario.settings.warmup_instants)
+        self.end_of_data()
+        return self.journal()
+
+    def instant(self, now: int, callbacks: bool) -> None:
+        """Steps 1 to 8."""
+        broker, books = self.broker, self.broker.books
+        broker.now = now
+        bars = self.bars_at(now)
+        self.arrivals()
+        self.expire_gtd()
+        self.matching.begin(bars)
+        self.matching.match()
+        self.matching.flat_at({i: bar is self.scenario.bars[i][-1] for i, bar in bars.items()})
+        for instrument in bars:
+            self.over[instrument] += 1
+        self.arrivals()
+        self.day_end(bars)
+        for instrument, bar in bars.items():
+            books.marks[instrument] = bar.close
+        books.update_rates()
+        broker.margin_call()
+        if callbacks:
+            for command in self.scenario.flow.get(now, []):
+                self.desk.carry_out(command)
+        if broker.looks_ahead:
+            self.arrivals()
+            self.matching.look_ahead()
+        broker.journal.equity.append((now, books.equity()))
+
+    def bars_at(self, now: int) -> dict[int, Bar]:
+        """The bars that close now, by instrument in market order."""
+        return {i: bar for i, feed in enumerate(self.scenario.bars) for bar in feed if bar.close_time == now}
+
+    # ---------------------------------------------------------------- steps
+
+    def arrivals(self) -> None:
+        """Commands that are there and whose instrument has no bar under way."""
+        for command in list(self.broker.queue):
+            if command.arrived_at <= self.broker.now and not self.under_way(command):
+                self.broker.queue.remove(command)
+                self.broker.arrive(command)
+
+    def under_way(self, command: Queued) -> bool:
+        """Whether the next bar of its instrument opened before the command arrived."""
+        feed, over = self.scenario.bars[command.order.symbol], self.over[command.order.symbol]
+        return over < len(feed) and feed[over].open_time < command.arrived_at
+
+    def expire_gtd(self) -> None:
+        """GTD orders whose time has passed."""
+        for order in list(self.broker.working):
+            if order.tif == TimeInForce.GTD and not order.done and order.expire_at < self.broker.now:
+                self.broker.happen(order, OrderEvent.EXPIRE, order.expire_at, Reason.GTD_REACHED)
+
+    def day_end(self, bars: dict[int, Bar]) -> None:
+        """DAY orders of the instruments whose trading day is over."""
+        for instrument, bar in bars.items():
+            if not bar.day_last:
+                continue
+            for order in list(self.broker.working):
+                mine = order.symbol == instrument and order.tif == TimeInForce.DAY and not order.done
+                if mine and order.arrived_at < bar.close_time:
+                    self.broker.happen(order, OrderEvent.EXPIRE, bar.close_time, Reason.DAY_END)
+
+    def end_of_data(self) -> None:
+        """Orders that are left at the end: the working ones, then those in flight."""
+        left = [*self.broker.working, *(command.order for command in self.broker.queue if command.what == "new")]
+        for order in left:
+            if not order.done:
+                self.broker.happen(order, OrderEvent.EXPIRE, self.broker.now, Reason.END_OF_DATA)
+
+    def journal(self) -> Journal:
+        """Everything that happened."""
+        journal, books = self.broker.journal, self.broker.books
+        journal.orders = [order.row() for order in self.broker.orders]
+        journal.positions = {i: books.position(i) for i in books.marks}
+        journal.cash = dict(books.cash)
+        journal.counters = {"intents": self.desk.intents, "no_change": self.desk.no_change}
+        return journal
+
+
+def run(scenario: Scenario) -> Journal:
+    """Run the scenario through the reference engine."""
+    return Reference(scenario).run()

@@ -1,0 +1,230 @@
+"""How bars meet orders in the reference engine: paths, points, segments (§4), positions closed at the end of day or run (§7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fillwright.model.codes import (
+    BarPath,
+    ExitReason,
+    Liquidity,
+    OrderEvent,
+    OrderFlag,
+    OrderType,
+    Reason,
+    Side,
+    Stage,
+    TimeInForce,
+)
+from reference.broker import Broker, Live, Moment
+from reference.scenario import RATE, Bar
+
+MASK = 2**64 - 1
+LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
+
+
+def mix(x: int) -> int:
+    """SplitMix64."""
+    z = (x + 0x9E3779B97F4A7C15) & MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+def uniform(seed: int, *keys: int) -> float:
+    """A number in [0, 1) that depends on the seed and the keys only."""
+    h = mix(seed & MASK)
+    for key in keys:
+        h = mix(h ^ (key & MASK))
+    return (h >> 11) / 2**53
+
+
+def chance_of_high_first(bar: Bar) -> float:
+    """Probability that a Brownian path visited the high before the low."""
+    size, change = bar.high - bar.low, bar.close - bar.open
+    variance = size**2 / (4 * math.log(2))
+
+    def weight(distance: int) -> float:
+        return (distance**2 / variance - 1) * math.exp(-(distance**2) / (2 * variance))
+
+    a, b = weight(2 * size + change), weight(2 * size - change)
+    return a / (a + b)
+
+
+@dataclass
+class Matching:
+    """Matches the orders of the broker with the bars of one instant."""
+
+    broker: Broker
+    bars: dict[int, Bar] = field(default_factory=dict)  # instrument -> bar that closes now
+    taken: dict[int, BarPath] = field(default_factory=dict)  # path of each of them
+
+    def begin(self, bars: dict[int, Bar]) -> None:
+        """Take up the bars of an instant: what they offer, and the way they went."""
+        self.bars = bars
+        participation = self.broker.settings.participation
+        for instrument, bar in bars.items():
+            capped = bar.volume is not None and participation is not None
+            self.broker.offered[instrument] = bar.volume * participation // RATE if capped else None
+        self.taken = {instrument: self.path(instrument, bar) for instrument, bar in bars.items()}
+
+    # ---------------------------------------------------------------- paths
+
+    def path(self, instrument: int, bar: Bar) -> BarPath:
+        """The path that a bar takes: high first, low first or none."""
+        kind = self.broker.settings.path
+        if kind is BarPath.CLOSE_ONLY:
+            return kind
+        return BarPath.OPEN_HIGH_LOW_CLOSE if self._high_first(kind, instrument, bar) else BarPath.OPEN_LOW_HIGH_CLOSE
+
+    def _high_first(self, kind: BarPath, instrument: int, bar: Bar) -> bool:
+        direction = bar.close < bar.open
+        if kind is BarPath.NEAREST:
+            up, down = bar.high - bar.open, bar.open - bar.low
+            return direction if up == down else up < down
+        if kind is BarPath.OPEN_HIGH_LOW_CLOSE:
+            return True
+        if kind is BarPath.OPEN_LOW_HIGH_CLOSE:
+            return False
+        if kind in (BarPath.WORST, BarPath.BEST):
+            worst = self._worst(instrument)
+            return direction if worst is None else worst if kind is BarPath.WORST else not worst
+        if kind is BarPath.PROBABILISTIC and bar.high > bar.low:
+            return uniform(self.broker.settings.seed, 1, instrument, bar.open_time) < chance_of_high_first(bar)
+        return direction
+
+    def _worst(self, instrument: int) -> bool | None:
+        """Whether the high first is worse; None if there is neither position nor order."""
+        position = self.broker.books.position(instrument)
+        if position:
+            return position < 0
+        for order in self.broker.working:
+            if order.symbol == instrument and not order.done and not order.held:
+                return order.side == Side.BUY
+        return None
+
+    # ---------------------------------------------------------------- passes
+
+    def match(self) -> None:
+        """All stages over all bars of the instant."""
+        if not any(not order.done for order in self.broker.working):
+            return
+        close_only = self.broker.settings.path is BarPath.CLOSE_ONLY
+        for instrument, bar in self.bars.items():
+            self.broker.books.marks[instrument] = bar.close if close_only else bar.open
+        if close_only:
+            self._pass_point(Stage.CLOSE, {i: bar.close for i, bar in self.bars.items()}, self._may_meet)
+            return
+        self._pass_point(Stage.OPEN, {i: bar.open for i, bar in self.bars.items()}, self._may_meet)
+        for stage in (Stage.FIRST, Stage.SECOND, Stage.CLOSE):
+            for order in self.broker.working:  # also reaches what is appended meanwhile
+                if self._may_meet(order):
+                    bar = self.bars[order.symbol]
+                    points = self._points(order.symbol, bar)
+                    self._on_segment(order, points[stage - 1], points[stage], self._moment(order, stage))
+
+    def look_ahead(self) -> None:
+        """Orders that arrived at this instant meet the close of the bar that was just shown."""
+        self._pass_point(Stage.CLOSE, {i: bar.close for i, bar in self.bars.items()}, self._just_arrived, ahead=True)
+
+    def _may_meet(self, order: Live) -> bool:
+        bar = self.bars.get(order.symbol)
+        return bar is not None and not order.done and not order.held and order.arrived_at <= bar.open_time
+
+    def _just_arrived(self, order: Live) -> bool:
+        here = order.symbol in self.bars and order.arrived_at == self.broker.now
+        return here and not order.done and not order.held and not order.met
+
+    def _points(self, instrument: int, bar: Bar) -> list[int]:
+        high_first = self.taken[instrument] is BarPath.OPEN_HIGH_LOW_CLOSE
+        return [bar.open, bar.high, bar.low, bar.close] if high_first else [bar.open, bar.low, bar.high, bar.close]
+
+    def _moment(self, order: Live, stage: Stage, ahead: bool = False) -> Moment:
+        bar = self.bars[order.symbol]
+        path = BarPath.CLOSE_ONLY if ahead else self.taken[order.symbol]
+        on_segment = stage in (Stage.FIRST, Stage.SECOND, Stage.CLOSE) and path is not BarPath.CLOSE_ONLY
+        time = bar.open_time if stage is Stage.OPEN else bar.close_time
+        return Moment(bar, stage, path, time, on_segment)
+
+    def _pass_point(self, stage: Stage, prices: dict[int, int], may_meet: Callable[[Live], bool], ahead: bool = False) -> None:
+        remainders: list[tuple[Live, int]] = []
+        for order in self.broker.working:  # also reaches what is appended meanwhile
+            if not may_meet(order):
+                continue
+            moment = self._moment(order, stage, ahead)
+            first = not order.met
+            self._at_point(order, prices[order.symbol], moment)
+            order.met = True
+            if first and order.tif == TimeInForce.FOK and not order.done:
+                self.broker.happen(order, OrderEvent.CANCEL, moment.time, Reason.FOK_NOT_FILLABLE)
+            if first and order.tif == TimeInForce.IOC:
+                remainders.append((order, moment.time))
+        for order, time in remainders:
+            if not order.done:
+                self.broker.happen(order, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER)
+
+    # ---------------------------------------------------------------- points and segments
+
+    def _at_point(self, order: Live, price: int, moment: Moment) -> None:
+        side = order.side  # for a sell every comparison is mirrored: both sides are multiplied by -1
+        waits = order.type in STOPS and not order.triggered
+        if waits:
+            if side * price < side * order.stop_price:
+                return
+            self._trigger(order, moment)
+        if order.type not in LIMITS:
+            self._trade(order, price, Liquidity.TAKER, moment)
+        elif waits or not order.met:
+            if side * price <= side * order.limit_price:
+                self._trade(order, price, Liquidity.TAKER, moment)
+        elif side * price <= side * order.limit_price - self._through(order):
+            self._trade(order, price, Liquidity.MAKER, moment)
+
+    def _on_segment(self, order: Live, start: int, end: int, moment: Moment) -> None:
+        side = order.side
+        towards = side * (end - start)  # > 0: up for a buy, down for a sell
+        if order.type in STOPS and not order.triggered:
+            if towards > 0 and side * end >= side * order.stop_price:
+                self._trigger(order, moment)
+                price = side * max(side * order.stop_price, side * start)
+                if order.type == OrderType.STOP or side * price <= side * order.limit_price:
+                    self._trade(order, price, Liquidity.TAKER, moment)
+        elif order.type in LIMITS and towards < 0 and side * end <= side * order.limit_price - self._through(order):
+            price = side * min(side * order.limit_price, side * start)
+            self._trade(order, price, Liquidity.MAKER, moment)
+
+    def _through(self, order: Live) -> int:
+        through = self.broker.settings.limit_through
+        return through[order.symbol] if through else 0
+
+    def _trigger(self, order: Live, moment: Moment) -> None:
+        order.flags |= OrderFlag.TRIGGERED
+        self.broker.happen(order, OrderEvent.TRIGGER, moment.time)
+
+    def _trade(self, order: Live, price: int, liquidity: Liquidity, moment: Moment) -> None:
+        left = self.broker.offered[order.symbol]
+        lots = order.leaves if left is None else min(order.leaves, left)
+        if lots == 0 or (order.tif == TimeInForce.FOK and lots < order.leaves):
+            return
+        self.broker.fill(order, lots, price, liquidity, moment)
+
+    # ---------------------------------------------------------------- flat_at, §7
+
+    def flat_at(self, last_of_feed: dict[int, bool]) -> None:
+        """Close positions at the last close of the run or of the day."""
+        settings, broker = self.broker.settings, self.broker
+        for instrument, bar in self.bars.items():
+            run_end = settings.flat_run_end and last_of_feed[instrument]
+            if not run_end and not (settings.flat_day_end and bar.day_last):
+                continue
+            if broker.books.position(instrument) == 0:
+                continue
+            why = ExitReason.END_OF_RUN if run_end else ExitReason.END_OF_DAY
+            order = broker.engine_order(instrument, OrderType.MARKET_ON_CLOSE, TimeInForce.CLS, why, bar.open_time, bar.open)
+            moment = Moment(bar, Stage.FLAT_AT, self.taken[instrument], bar.close_time, False)
+            self._trade(order, bar.close, Liquidity.TAKER, moment)
+            if not order.done:
+                broker.happen(order, OrderEvent.CANCEL, bar.close_time, Reason.FLAT_AT)

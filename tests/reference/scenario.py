@@ -1,0 +1,205 @@
+"""What the reference engine is given and what it hands back: plain data, nothing computed.
+
+All numbers are whole: prices in price units, quantities in lots, money in money units, rates in 10^-9, times in ns UTC.
+:func:`as_python` prints a scenario as Python that builds it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import IntEnum
+from fractions import Fraction
+
+from fillwright.model.codes import (
+    AccountType,
+    BarPath,
+    FillWhen,
+    Lots,
+    OffTick,
+    OrderType,
+    Reversal,
+    ShortCash,
+    SizeMode,
+    TimeInForce,
+)
+from fillwright.model.instrument import Currency, Instrument
+
+RATE = 10**9
+FX = 10**12
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of an execution feed; known at ``close_time``."""
+
+    open_time: int
+    close_time: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int | None = None
+    day_last: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """buy or sell. ``size`` is lots, money units or 10^-9 of equity, by ``size_mode`` (UNITS, VALUE, WEIGHT)."""
+
+    instrument: int
+    side: int
+    size_mode: SizeMode
+    size: int
+    type: OrderType = OrderType.MARKET
+    tif: TimeInForce = TimeInForce.GTC
+    limit: int = 0
+    stop: int = 0
+    expire_at: int = 0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A position to reach: TARGET_UNITS, TARGET_VALUE or TARGET_WEIGHT, signed."""
+
+    instrument: int
+    size_mode: SizeMode
+    size: int
+
+
+@dataclass(frozen=True)
+class TargetBatch:
+    """Several targets in one call: (instrument, size_mode, size), each instrument once."""
+
+    targets: tuple[tuple[int, SizeMode, int], ...]
+
+
+@dataclass(frozen=True)
+class Close:
+    """Target 0."""
+
+    instrument: int
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Cancel one order; a number that no order has, or that of an engine order, is ignored."""
+
+    order_id: int
+
+
+@dataclass(frozen=True)
+class Replace:
+    """New total quantity, limit and stop of an order, 0 = unchanged; ignored like :class:`Cancel`."""
+
+    order_id: int
+    quantity: int = 0
+    limit: int = 0
+    stop: int = 0
+
+
+@dataclass(frozen=True)
+class CancelAll:
+    """One cancel for each live order of the instrument (None: of all), engine orders excepted, by order number."""
+
+    instrument: int | None = None
+
+
+Command = Order | Target | TargetBatch | Close | Cancel | Replace | CancelAll
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the kernel. Fees are money units of the quote currency of the instrument that they are charged for."""
+
+    seed: int = 0
+    latency_ns: int = 0
+    account_type: AccountType = AccountType.MARGIN
+    currencies: tuple[Currency, ...] = (Currency("USD"),)  # [0] is the account's
+    initial_cash: dict[int, int] = field(default_factory=lambda: {0: 100_000_000_000})  # by index of the currency
+    fx: tuple[tuple[int, bool] | None, ...] = (None,)  # per currency: (instrument index of the pair, inverse)
+    im: int = RATE
+    mm: int = RATE // 2
+    lots: Lots = Lots.FIFO
+    fill_when: FillWhen = FillWhen.NEXT_EVENT
+    path: BarPath = BarPath.DIRECTION
+    participation: int | None = None
+    limit_through: tuple[int, ...] = ()  # price units per instrument; () = 0 everywhere
+    clamp_to_range: bool = False
+    slippage_rate: int = 0
+    slippage_ticks: int = 0
+    per_order: int = 0
+    per_unit: int = 0
+    rate_taker: int = 0
+    rate_maker: int = 0
+    fee_min: int | None = None
+    fee_max: int | None = None
+    reversal: Reversal = Reversal.TWO_ORDERS
+    on_short_cash: ShortCash = ShortCash.AUTO
+    off_tick: OffTick = OffTick.REJECT
+    flat_day_end: bool = False
+    flat_run_end: bool = False
+    max_open_positions: int | None = None
+    max_position_fraction: int | None = None
+    max_position_quantity: int | None = None
+    max_order_quantity: int | None = None
+    warmup_instants: int = 0
+
+
+@dataclass
+class Scenario:
+    """One run. ``flow[T]`` are the commands given in the callback at instant T, in order."""
+
+    instruments: list[Instrument]
+    bars: list[list[Bar]]
+    settings: Settings
+    flow: dict[int, list[Command]]
+
+    @property
+    def instants(self) -> list[int]:
+        """Every moment at which a bar closes."""
+        return sorted({bar.close_time for feed in self.bars for bar in feed})
+
+
+@dataclass
+class Journal:
+    """What a run leaves behind. The rows of tables have the canonical columns of ``model.columns``, all ints."""
+
+    orders: list[dict[str, int]] = field(default_factory=list)
+    order_events: list[dict[str, int]] = field(default_factory=list)
+    fills: list[dict[str, int]] = field(default_factory=list)
+    postings: list[dict[str, int]] = field(default_factory=list)
+    lot_closes: list[dict[str, int]] = field(default_factory=list)
+    equity: list[tuple[int, int]] = field(default_factory=list)
+    positions: dict[int, int] = field(default_factory=dict)  # instrument -> lots, signed
+    cash: dict[int, int] = field(default_factory=dict)  # currency index -> money units
+    counters: dict[str, int] = field(default_factory=dict)  # intents, no_change
+
+
+def as_python(value: object, depth: int = 0) -> str:
+    """Python text that builds the value again; a scenario gets one line per bar and command."""
+    pad = "    " * (depth + 1)
+    end = "    " * depth
+    if isinstance(value, IntEnum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, Fraction):
+        return f"Fraction({value.numerator}, {value.denominator})"
+    if isinstance(value, Scenario):
+        parts = [f"{pad}{item.name}={as_python(getattr(value, item.name), depth + 1)},\n" for item in fields(value)]
+        return f"Scenario(\n{''.join(parts)}{end})"
+    if is_dataclass(value):
+        named = [(item, getattr(value, item.name)) for item in fields(value)]
+        return f"{type(value).__name__}({', '.join(f'{item.name}={as_python(v)}' for item, v in named if not _default(item, v))})"
+    if isinstance(value, dict) and depth:
+        return "{\n" + "".join(f"{pad}{k}: {as_python(v, depth + 1)},\n" for k, v in value.items()) + end + "}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {as_python(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[\n" + "".join(f"{pad}{as_python(v, depth + 1)},\n" for v in value) + end + "]"
+    if isinstance(value, tuple):
+        inside = ", ".join(as_python(v) for v in value)
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    return repr(value)
+
+
+def _default(item: object, value: object) -> bool:
+    return getattr(item, "default", None) == value and not isinstance(value, bool | None) or getattr(item, "default", 0) is value
