@@ -179,6 +179,8 @@ def conclude(steps, pytest_steps):
         for name in total:
             total[name] += numbers[name]
         text = ", ".join(f"{number} {name}" for name, number in numbers.items())
+        if not any(numbers.values()):
+            text = "no test ran; a step that runs nothing shows nothing"
         print("  {:<34} {}: {}".format(title, "ok" if ok else "FAILED", text))
     left_out = {}
     for _, _, counts in pytest_steps:

@@ -30,6 +30,7 @@ app = App(
     name="fillwright",
     help="Backtests whose numbers can be checked: one configuration file in, a folder with proof out.",
     version=__version__,
+    default_parameter=Parameter(negative=()),
     help_format="plaintext",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
@@ -40,9 +41,14 @@ app.command(config_app)
 app.command(data_app)
 
 Overrides = Annotated[
-    list[str], Parameter(name="--set", negative=(), help="Change one setting: section.key=value. May be given several times.")
+    list[str],
+    Parameter(
+        name="--set", negative=(), show_default=False, help="Change one setting: section.key=value. May be given several times."
+    ),
 ]
-Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON for machines.")]
+Json = Annotated[bool, Parameter(name="--json", show_default=False, help="Print JSON for machines.")]
+Switch = Annotated[bool, Parameter(show_default=False)]
+Hashes = Annotated[bool, Parameter(negative="--no-hashes", show_default=False)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +90,7 @@ def _warn(lines: Sequence[str]) -> None:
 
 
 @app.command
-def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, json: Json = False, quiet: bool = False) -> int:  # noqa: B006
+def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, json: Json = False, quiet: Switch = False) -> int:  # noqa: B006
     """Run a configuration.
 
     Parameters
@@ -96,6 +102,9 @@ def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, 
     quiet
         Print nothing but errors.
     """
+    from fillwright.config.load import load_config
+
+    load_config(config, overrides)  # what is wrong shows at once, before anything heavy is imported
     from fillwright.coordinator import run_config
 
     result = run_config(config, overrides=overrides, out=out, progress=not quiet and not json and sys.stderr.isatty())
@@ -107,7 +116,7 @@ def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, 
 
 
 @app.command
-def verify(folder: Path, /, *, json: Json = False, hashes: bool = True) -> int:
+def verify(folder: Path, /, *, json: Json = False, hashes: Hashes = True) -> int:
     """Recompute a result folder from its journal; exit code 1 if anything differs.
 
     Parameters
@@ -235,7 +244,7 @@ def docs() -> int:
 
 
 @config_app.command
-def migrate(old: Path, /, *, out: Path | None = None, force: bool = False, overwrite: bool = False) -> int:
+def migrate(old: Path, /, *, out: Path | None = None, force: Switch = False, overwrite: Switch = False) -> int:
     """Translate a configuration of the previous system.
 
     Parameters

@@ -213,9 +213,9 @@ def _slippage(record: RunRecord, view: Portfolio) -> tuple[Ints, Ints]:
     by_fill: dict[int, list[int]] = {}
     for row in shared.tolist():
         by_fill.setdefault(int(closes["fill_id"][row]), []).append(row)
-    for fill, rows in by_fill.items():
-        *parts, rest = share(int(total[fill]), [*closes["quantity"][rows].tolist(), int(opened[fill])])
-        slip_close[np.array(rows)] = parts
+    for fill, mine in by_fill.items():
+        *parts, rest = share(int(total[fill]), [*closes["quantity"][mine].tolist(), int(opened[fill])])
+        slip_close[mine] = parts
         slip_open[fill] = rest
     return slip_open, slip_close
 

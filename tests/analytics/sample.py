@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+
 from fillwright.analytics.facts import SummaryInputs, Verdict, summary_inputs
 from fillwright.analytics.material import report_inputs
 from fillwright.analytics.measure import metric_inputs

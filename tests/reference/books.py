@@ -40,10 +40,10 @@ class Books:
 
     def __post_init__(self) -> None:
         settings = self.scenario.settings
-        self.marks = {i: None for i in range(len(self.scenario.instruments))}
-        self.rates = {c: None for c in range(len(settings.currencies))}
+        self.marks = dict.fromkeys(range(len(self.scenario.instruments)))
+        self.rates = dict.fromkeys(range(len(settings.currencies)))
         self.rates[0] = FX
-        self.cash = {c: 0 for c in range(len(settings.currencies))}
+        self.cash = dict.fromkeys(range(len(settings.currencies)), 0)
         codes = [currency.code for currency in settings.currencies]
         self.quote = {i: codes.index(instrument.quote) for i, instrument in enumerate(self.scenario.instruments)}
         self._entries = 0
@@ -157,7 +157,7 @@ class Books:
                 "fill_id": fill["fill_id"],
                 "strategy": 0,
                 "symbol": lot.instrument,
-                "side": lot.side,
+                "side": int(lot.side),
                 "quantity": closed,
                 "cost": cost,
                 "proceeds": proceeds,

@@ -394,6 +394,7 @@ class Broker:
         fill |= {"ambiguous": int(ambiguous), "event_time": bar.open_time, "quantity": lots} | steps
         fill |= {"liquidity": int(liquidity), "available": -1 if offered is None else offered}
         fill |= {"notional": notional, "fee": fee, "queue_ahead": -1, "reported_at": self.now}
+        fill = {name: int(number) for name, number in fill.items()}
         self.journal.fills.append(fill)
         self.books.book_fill(fill, self.settings.lots)
         fill["exit_reason"] = int(exit_reason(order, fill))

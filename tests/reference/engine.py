@@ -21,11 +21,13 @@ Where the page leaves something open, this engine reads it so:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from fillwright.model.codes import OrderEvent, Reason, TimeInForce
 from reference.broker import Broker, Queued
 from reference.desk import Desk
 from reference.matching import Matching
-from reference.scenario import Bar, Journal, Scenario
+from reference.scenario import Bar, Command, Journal, Scenario
 
 
 class Reference:
@@ -37,6 +39,7 @@ class Reference:
         self.desk = Desk(self.broker)
         self.matching = Matching(self.broker)
         self.over = [0] * len(scenario.bars)  # bars of each instrument that are over
+        self.commands: Callable[[int], Iterable[Command]] = lambda now: scenario.flow.get(now, ())
 
     def run(self) -> Journal:
         """The journal of the whole run."""
@@ -68,7 +71,7 @@ class Reference:
         books.update_rates()
         broker.margin_call()
         if callbacks:
-            for command in self.scenario.flow.get(now, []):
+            for command in self.commands(now):
                 self.desk.carry_out(command)
         if broker.looks_ahead:
             self.arrivals()

@@ -6,7 +6,7 @@ All numbers are whole: prices in price units, quantities in lots, money in money
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from enum import IntEnum
 from fractions import Fraction
 
@@ -19,6 +19,7 @@ from fillwright.model.codes import (
     OrderType,
     Reversal,
     ShortCash,
+    Side,
     SizeMode,
     TimeInForce,
 )
@@ -47,7 +48,7 @@ class Order:
     """buy or sell. ``size`` is lots, money units or 10^-9 of equity, by ``size_mode`` (UNITS, VALUE, WEIGHT)."""
 
     instrument: int
-    side: int
+    side: Side
     size_mode: SizeMode
     size: int
     type: OrderType = OrderType.MARKET
@@ -201,5 +202,5 @@ def as_python(value: object, depth: int = 0) -> str:
     return repr(value)
 
 
-def _default(item: object, value: object) -> bool:
-    return getattr(item, "default", None) == value and not isinstance(value, bool | None) or getattr(item, "default", 0) is value
+def _default(item: Field[object], value: object) -> bool:
+    return type(item.default) is type(value) and item.default == value

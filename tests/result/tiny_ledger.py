@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
+
 from fillwright.config.schema import Config
 from fillwright.data.fx import FxSource
 from fillwright.data.market import Feed, Market, build_market
@@ -74,7 +75,6 @@ class Tiny:
     currencies: list[Currency] = field(default_factory=lambda: [Currency("USD")])
     fx: list[FxSource | None] = field(default_factory=lambda: [None])
     config: Config = field(default_factory=Config)
-    deposit: int = 100_000_000_000
     strategies: int = 1
 
     def __post_init__(self) -> None:
@@ -90,6 +90,7 @@ class Tiny:
         codes_of = {currency.code: i for i, currency in enumerate(self.currencies)}
         self.quote = [codes_of[instrument.quote] for instrument in self.market.instruments]
         first = int(self.market.instants[0])
+        self.deposit = int(self.config.account.initial_cash["USD"] * 10**self.currencies[0].decimals)
         self._post(first, Account.CASH, -1, -1, 0, self.deposit, 0, -1)
         self._post(first, Account.TRANSFERS, -1, -1, 0, -self.deposit, 0, -1)
         self.entry += 1
@@ -114,10 +115,10 @@ class Tiny:
         """A new order, not yet submitted."""
         number = len(self.orders)
         row = {column.name: 0 for column in TABLES[0].columns}
-        row |= {"order_id": number, "intent_id": number, "strategy": strategy, "symbol": symbol, "side": side, "type": 1,
-                "size": quantity, "parent_id": -1, "oco_id": -1, "position_id": -1, "rule_id": -1, "tag": -1,
-                "tif": 1, "size_mode": 1, "decided_at": instant, "sent_at": instant, "arrived_at": instant, "quantity": quantity, "queue_ahead": -1,
-                "exit_reason": 0, "next": -1, "prev": -1, "child": -1}  # fmt: skip
+        row |= {"order_id": number, "intent_id": number, "strategy": strategy, "symbol": symbol, "side": side,
+                "type": 1, "tif": 1, "size_mode": 1, "size": quantity, "parent_id": -1, "oco_id": -1, "position_id": -1,
+                "rule_id": -1, "tag": -1, "decided_at": instant, "sent_at": instant, "arrived_at": instant,
+                "quantity": quantity, "queue_ahead": -1, "next": -1, "prev": -1, "child": -1}  # fmt: skip
         feed = self.market.execution_feed(symbol)
         seen = int(np.searchsorted(feed.close_time, instant, "right")) - 1
         row["decision_price"] = int(feed.close[seen])
@@ -277,19 +278,23 @@ class Tiny:
         )  # fmt: skip
 
 
+CASH = {"plain": 100_000, "crypto": 1_000_000, "future": 100_000_000, "fx": 100_000}
+
+
 def setting(kind: str, bars: int = 60, lots: str = "fifo", trades: str = "flat_to_flat", strategies: int = 2) -> Tiny:
     """A ledger for one of the markets that tests use: plain, crypto (rounding), future (multiplier), fx (currencies)."""
-    config = Config.model_validate({"version": 1, "account": {"lots": lots}, "report": {"trades": trades}})
+    account = {"lots": lots, "initial_cash": CASH[kind]}
+    config = Config.model_validate({"version": 1, "account": account, "report": {"trades": trades}})
     if kind == "plain":
         market = make_market([Instrument("AAA", price_decimals=2), Instrument("BBB", price_decimals=4)], bars)
         return Tiny(market, config=config, strategies=strategies)
     if kind == "crypto":
         market = make_market([Instrument("BTC", price_decimals=6, quantity_decimals=8)], bars, start_price=60_000.0)
-        return Tiny(market, config=config, deposit=10**12, strategies=strategies)
+        return Tiny(market, config=config, strategies=strategies)
     if kind == "future":
         market = make_market([Instrument("ES", price_decimals=2, multiplier=Fraction(50)),
                               Instrument("ZB", price_decimals=7, multiplier=Fraction(1000, 3))], bars)  # fmt: skip
-        return Tiny(market, config=config, deposit=10**14, strategies=strategies)
+        return Tiny(market, config=config, strategies=strategies)
     assert kind == "fx"
     instruments = [
         Instrument("SAP", quote="EUR", price_decimals=2), Instrument("SONY", quote="JPY", price_decimals=3),

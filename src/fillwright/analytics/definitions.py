@@ -190,7 +190,7 @@ def markdown() -> str:
         "",
         "Written from `fillwright.analytics.definitions`; a test compares the two.",
         "",
-        "`result.metrics[\"sharpe\"]` has `value`, `unit`, `definition`, `frequency`, `annualisation` and, where the value is",
+        '`result.metrics["sharpe"]` has `value`, `unit`, `definition`, `frequency`, `annualisation` and, where the value is',
         "`None`, `reason`. A figure that is not defined for a run is `None`; it is never infinite, NaN or a made-up 0.",
         "",
         "- **Session close**: the last stored mark of a trading day of the instrument with the most trading days; around the",
@@ -205,8 +205,6 @@ def markdown() -> str:
     ]
     for title, group in GROUPS:
         lines += [f"## {title}", "", "| name | unit | from | to a year | definition |", "|---|---|---|---|---|"]
-        lines += [
-            f"| `{item.name}` | {item.unit} | {item.basis} | {SCALING[item.scaling]} | {item.text} |" for item in group
-        ]
+        lines += [f"| `{item.name}` | {item.unit} | {item.basis} | {SCALING[item.scaling]} | {item.text} |" for item in group]
         lines.append("")
     return "\n".join(lines)

@@ -70,7 +70,7 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], so
     lines = "".join("<tr>" + "".join(_cell(cell, n) for cell, n in zip(row, numeric, strict=True)) + "</tr>\n" for row in body)
     scroll = f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}">'
     head = f"<caption>{text(caption)}</caption><thead><tr>{top}</tr></thead>"
-    return f"{scroll}<table>{head}\n<tbody>\n{lines}</tbody></table></div>"
+    return f"{scroll}<table{' class=narrow' if sortable else ''}>{head}\n<tbody>\n{lines}</tbody></table></div>"
 
 
 def _head(label: str, numeric: bool, sortable: bool) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from fillwright.analytics import format as fmt
@@ -25,30 +23,26 @@ def report_inputs(record: RunRecord, trades: Records, measured: MetricInputs, fa
     return ReportInputs(
         facts=facts,
         measured=measured,
-        prices=_prices(record, measured),
+        prices=_prices(record),
         trades=_trade_table(record, trades, measured),
         config=record.config.canonical(),
         version=str(record.info.get("engine_version", "")),
     )
 
 
-def _prices(record: RunRecord, measured: MetricInputs) -> tuple[Prices, ...]:
+def _prices(record: RunRecord) -> tuple[Prices, ...]:
     fills = record.tables["fills"]
     order = np.argsort(fills["symbol"], kind="stable")
     bounds = np.searchsorted(fills["symbol"][order], np.arange(len(record.market.instruments) + 1))
     found = []
+    span = (int(record.instants[0]), int(record.instants[-1]) + 1) if len(record.instants) else (0, 0)
     for number, instrument in enumerate(record.market.instruments):
         mine = fills[order[bounds[number] : bounds[number + 1]]]
         feed = record.market.execution_feed(number)
-        first, last = (0, 0) if not len(record.instants) else (int(record.instants[0]), int(record.instants[-1]))
-        part = slice(*np.searchsorted(feed.close_time, (first, last + 1)).tolist())
+        part = slice(*np.searchsorted(feed.close_time, span).tolist())
         opened = (mine["quantity"] > mine["closing_quantity"]).astype(np.int64)
         marks = Fills(mine["time"], mine["price"], mine["side"], opened)
-        mul, div = measured.ratios[number]
-        traded = float(np.sum(mine["notional"])) / 10 ** record.scales.quote[number] if mul and div else 0.0
-        found.append(
-            Prices(instrument.symbol, instrument.price_decimals, feed.close_time[part], feed.close[part], marks, traded)
-        )
+        found.append(Prices(instrument.symbol, instrument.price_decimals, feed.close_time[part], feed.close[part], marks))
     return tuple(found)
 
 
@@ -59,7 +53,9 @@ def _trade_table(record: RunRecord, trades: Records, measured: MetricInputs) -> 
 
 
 def _row(record: RunRecord, trade: np.void, measured: MetricInputs) -> tuple[Cell, ...]:
-    number: Callable[[str], int] = lambda name: int(trade[name])  # noqa: E731
+    def number(name: str) -> int:
+        return int(trade[name])
+
     symbol = number("symbol")
     instrument = record.market.instruments[symbol]
     price_scale, money_scale = instrument.price_scale, 10 ** record.scales.quote[symbol]

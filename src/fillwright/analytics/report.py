@@ -47,14 +47,13 @@ class Fills:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The marks of one instrument: int64[n] ns UTC and int64[n] in 10^-decimals; its fills; value traded, to order by."""
+    """The marks of one instrument: int64[n] ns UTC and int64[n] in 10^-decimals; its fills."""
 
     symbol: str
     decimals: int
     instants: Ints
     values: Ints
     fills: Fills
-    traded: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def _header(facts: SummaryInputs) -> str:
 def _verdicts(facts: SummaryInputs) -> Iterator[tuple[str, str, str]]:
     if facts.error is not None:
         at = f" at {fmt.moment(facts.error_at)} UTC" if facts.error_at else ""
-        yield "bad", f"The run stopped ({facts.state}{at})", f"{facts.error} Figures are of what was recorded until then."
+        yield "bad", f"The run stopped ({facts.state}{at})", f"{facts.error} (the figures are of what was recorded until then)"
     if facts.verdict is None:
         yield "warn", "Not checked", "no certificate was given"
     elif facts.verdict.ok:
@@ -185,10 +184,10 @@ def _assumptions(facts: SummaryInputs) -> str:
 
 
 def _shown(prices: tuple[Prices, ...]) -> tuple[Prices, ...]:
-    """The instruments that get a chart: the most traded if there are too many, in their own order."""
+    """The instruments that get a chart: those with the most fills if there are too many, in their own order."""
     if len(prices) <= MOST_INSTRUMENTS:
         return prices
-    ranked = sorted(range(len(prices)), key=lambda i: (-prices[i].traded, i))[:MOST_INSTRUMENTS]
+    ranked = sorted(range(len(prices)), key=lambda i: (-len(prices[i].fills.time), i))[:MOST_INSTRUMENTS]
     return tuple(prices[i] for i in sorted(ranked))
 
 
@@ -252,7 +251,7 @@ def _charts(inputs: ReportInputs, shown: tuple[Prices, ...]) -> str:
     if shown:
         options = "".join(f"<option>{html.text(item.symbol)}</option>" for item in shown)
         few = len(shown) < len(inputs.prices)
-        label = f"The {len(shown)} most traded of {len(inputs.prices)} instruments" if few else "Instrument"
+        label = f"The {len(shown)} of {len(inputs.prices)} instruments with most fills" if few else "Instrument"
         choose = f'<label class="soft">{label} <select id="instrument" autocomplete="off">{options}</select></label>'
         body += f'<section><div class="head"><h2>Price and fills</h2>{choose}</div>\n{html.figure("price", "", "")}</section>\n'
     script = "<noscript><p>The charts need JavaScript; all figures and tables are here without it.</p></noscript>\n"

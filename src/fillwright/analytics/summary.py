@@ -14,7 +14,7 @@ LABEL = 18
 MOST_LINES = 6
 """Most warnings, findings and refusals that are listed one by one; the rest is counted."""
 
-NO_COSTS = "NO COSTS: no commission and no slippage is configured; no real account is like that"
+NO_COSTS = "NO COSTS: no commission and no slippage is set; no real account is like that"
 
 
 def summary(facts: SummaryInputs) -> str:
@@ -28,9 +28,7 @@ def _row(label: str, text: str) -> list[str]:
     first = f"  {label:<{LABEL - 2}}"
     if len(first) > LABEL:
         first += " "
-    wrapped = textwrap.wrap(
-        first + text, WIDTH, subsequent_indent=" " * LABEL, break_on_hyphens=False, drop_whitespace=True
-    )
+    wrapped = textwrap.wrap(first + text, WIDTH, subsequent_indent=" " * LABEL, break_on_hyphens=False, drop_whitespace=True)
     return [line.rstrip() for line in wrapped] or [first.rstrip()]
 
 

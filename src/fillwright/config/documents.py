@@ -28,6 +28,7 @@ _TAG = "tag:yaml.org,2002:"
 _AS_TEXT = {_TAG + "str", _TAG + "timestamp", _TAG + "value"}
 _CONSTRUCTED = {_TAG + kind for kind in ("int", "float", "bool", "null")}
 _MERGE = _TAG + "merge"
+_PLAIN = {_TAG + "map", _TAG + "seq"}
 
 
 @dataclass
@@ -135,6 +136,8 @@ class _Walk:
             raise ConfigError(f"has more than {MAX_NODES} values", where=self.at(node))
         if isinstance(node, ScalarNode):
             return self.scalar(node, path)
+        if str(node.tag) not in _PLAIN:
+            self.refuse(node, path, f"the tag {node.tag} is not used here")
         if id(node) in self.open:
             self.refuse(node, path, "contains itself")
             return None

@@ -11,7 +11,7 @@ from typing import Any
 from fillwright.config import rates
 from fillwright.config.problems import Path
 
-_BARE = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*|\d{4}-\d{2}-\d{2}")
+_BARE = re.compile(r"(?:\.\.?/)?[A-Za-z_][A-Za-z0-9_./-]*|\.\.?|\d{4}-\d{2}-\d{2}")
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
@@ -50,4 +50,5 @@ def scalar(value: Any) -> str:
         return rates.plain(value)
     if isinstance(value, str) and _BARE.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in text)

@@ -141,7 +141,9 @@ def explain(error: ValidationError, model: Model, data: Any, place: Place) -> li
         kind = detail["type"]
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, Wrong):
-            found += [Problem(path_text((*path, *below)), text, place((*path, *below))) for below, text in cause.found]
+            for below, text in cause.found:
+                full = _as_written(data, (*path, *below))
+                found.append(Problem(path_text(full), text, place(full)))
             continue
         if kind == "extra_forbidden":
             message = "unknown key" + _nearest_key(model, section, path)
@@ -187,6 +189,17 @@ def _resolve(model: Model, data: Any, loc: Path) -> tuple[Path, Any, Any]:
             break
     last_is_known = here is not None and here is not parent
     return tuple(path), here if last_is_known and len(models_in(here)) > 1 else parent, value
+
+
+def _as_written(data: Any, path: Path) -> Path:
+    """The path as far as the user's values go: below a plain number there is nothing, whatever it was turned into."""
+    for depth, part in enumerate(path):
+        if not isinstance(data, Mapping | list | tuple):
+            return path[:depth]
+        data = _get(data, part)
+        if data is None:
+            return path[: depth + 1]
+    return path
 
 
 def _get(value: Any, part: str | int) -> Any:

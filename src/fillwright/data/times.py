@@ -175,7 +175,12 @@ def _epoch(column: pa.ChunkedArray, unit: str) -> Stamps:
     else:
         values = _floats(column)
         wild = ~((values * factor >= _LOW) & (values * factor <= _HIGH))
-        ns = np.rint(np.where(wild, 0.0, values) * factor).astype(np.int64)
+        values = np.where(wild, 0.0, values)
+        whole = np.floor(values)
+        # a float64 count of seconds since 1970 is good to a quarter of a microsecond, so its fraction is rounded to one
+        step = min(factor, 1_000)
+        part = np.rint((values - whole) * (factor // step)).astype(np.int64) * step
+        ns = whole.astype(np.int64) * factor + part
     return Stamps(ns, "utc", missing | wild, f"is not a count of {unit} between the years 1900 and 2200: check unit=")
 
 

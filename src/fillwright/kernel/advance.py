@@ -8,7 +8,7 @@ from numba import types
 from fillwright.kernel._codes import AccountType, ExitReason, FillWhen, OrderEvent, Reason
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.fixed import muldiv
-from fillwright.kernel.margin import below_maintenance, set_mark
+from fillwright.kernel.margin import below_maintenance, margin_of, set_mark
 from fillwright.kernel.matching import accept_engine_order, flatten_at_close, match_lookahead, match_path, open_bar
 from fillwright.kernel.models import FX_SCALE, equity_now
 from fillwright.kernel.orders import end_all, engine_order, expire_day, expire_gtd, process_arrivals
@@ -277,6 +277,22 @@ def finish(address):  # type: ignore[no-untyped-def]
     s = state_at(address)
     end_all(s, OrderEvent.EXPIRE, Reason.END_OF_DATA)
     _close_drawdown(s)
+
+
+@entry("int64(int64)")
+def equity_of(address):  # type: ignore[no-untyped-def]
+    """Equity now, in money units of the account currency."""
+    return equity_now(state_at(address))
+
+
+@entry("int64(int64)")
+def free_funds(address):  # type: ignore[no-untyped-def]
+    """Account money free for new orders: equity less margin and reservations, or free cash of a cash account."""
+    s = state_at(address)
+    c = currencies_of(s)[0]
+    if s["account_type"] == AccountType.CASH:
+        return c["cash"] - c["reserved"]
+    return equity_now(s) - margin_of(s, s["initial_margin"]) - c["reserved"]
 
 
 _U = np.uint64

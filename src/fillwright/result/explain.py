@@ -79,7 +79,8 @@ def _price(tables: RunTables, it: View, market: Market | None) -> Iterator[str]:
         row = int(np.searchsorted(feed.open_time, it.event_time, "left"))
         if row < len(feed.open_time) and int(feed.open_time[row]) == it.event_time:
             scale = 10 ** tables.scales.price[instrument]
-            yield "    bar: " + ", ".join(f"{name} {int(getattr(feed, name)[row]) / scale:g}" for name in ("open", "high", "low", "close"))
+            prices = (f"{name} {int(getattr(feed, name)[row]) / scale:.12g}" for name in ("open", "high", "low", "close"))
+            yield f"    bar: {', '.join(prices)}"
     if it.ambiguous:
         yield "    ambiguous: another path through the same bar would have filled differently"
     yield f"  price: {it.exact('reference_price'):>16}  reference"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +29,7 @@ from fillwright.model.columns import FILES, SCHEMA_VERSION
 from fillwright.model.instrument import Currency, Instrument
 from fillwright.result import stand_in
 from fillwright.result.certificate import Certificate
-from fillwright.result.explain import explain
 from fillwright.result.tables import RunTables, from_arrow
-
-if TYPE_CHECKING:
-    from fillwright.analytics.facts import Verdict
 
 FORMAT = "fillwright result"
 MACHINE = ("_seconds", "_bytes")
@@ -184,7 +180,7 @@ def is_result(folder: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class SavedRun:
+class Content:
     """A result folder read back: the same tables, names and figures; the market's bars are not in it."""
 
     folder: Path
@@ -219,19 +215,8 @@ class SavedRun:
             info={**run["info"], **run["timings"]},
         )
 
-    @property
-    def verdict(self) -> Verdict:
-        """What the certificate says about the run (not whether the files are still the same: that is ``verify``)."""
-        from fillwright.analytics.facts import Verdict
 
-        return Verdict(bool(self.certificate["ok"]), self.summary["reconciled"])
-
-    def explain(self, fill: int) -> str:
-        """How one fill came about; see ``Result.explain``."""
-        return explain(self.tables, fill)
-
-
-def load(folder: str | os.PathLike[str]) -> SavedRun:
+def load(folder: str | os.PathLike[str]) -> Content:
     """Read a result folder; CheckFailed naming the file that is missing, unreadable or of another version."""
     base = Path(folder)
     if not base.is_dir():
@@ -247,7 +232,7 @@ def load(folder: str | os.PathLike[str]) -> SavedRun:
         tables = _tables(base, run)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise CheckFailed(f"cannot be used: {type(error).__name__}: {error}", where=str(base / "run.json")) from error
-    return SavedRun(base, run, summary, certificate, tables)
+    return Content(base, run, summary, certificate, tables)
 
 
 def _tables(base: Path, run: Mapping[str, Any]) -> RunTables:
@@ -276,7 +261,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise CheckFailed(f"cannot be read: {error.strerror}", where=str(path), remedy="give the folder of a saved run") from error
+        raise CheckFailed(f"cannot be read: {error.strerror}", where=str(path), remedy="give the folder of a run") from error
     except ValueError as error:
         raise CheckFailed(f"is not JSON: {error}", where=str(path), remedy="the file was changed; run again") from error
     if not isinstance(content, dict):

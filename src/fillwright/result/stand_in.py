@@ -12,7 +12,7 @@ from fillwright.data.fx import FxSource
 from fillwright.data.market import Feed, Finding, Market, build_market
 from fillwright.journal import Ints, Records
 from fillwright.model.columns import LOTS
-from fillwright.model.instrument import Instrument
+from fillwright.model.instrument import FX_SCALE, Instrument
 from fillwright.result.tables import RunTables
 
 DAY_NS = 86_400_000_000_000
@@ -67,22 +67,39 @@ def lots(tables: RunTables) -> Records:
 
 def market(tables: RunTables, run: Mapping[str, Any]) -> Market:
     """A market whose bars are the saved marks: one price per bar, carried forward where an instrument was not held."""
-    marks, grid = tables.records["marks"], np.ascontiguousarray(tables.records["equity"]["instant"])
+    marks = tables.records["marks"]
+    grid = np.ascontiguousarray(tables.records["equity"]["instant"])
     if not len(grid):
         grid = np.array([1], np.int64)
     feeds = []
     for index, one in enumerate(tables.instruments):
-        rows = marks[marks["symbol"] == index]
+        known, prices = _known(marks, run, one, index)
         whole = index == 0 or len(grid) * len(tables.instruments) <= MOST_CELLS
-        times = grid if whole or not len(rows) else np.ascontiguousarray(rows["instant"])
-        place = np.maximum(np.searchsorted(rows["instant"], times, "right") - 1, 0)
-        price = rows["price"][place] if len(rows) else np.ones(len(times), np.int64)
-        feeds.append(_feed(one, index, run["data"]["timeframes"][index], times, np.ascontiguousarray(price)))
+        times = grid if whole or not len(known) else known
+        place = np.maximum(np.searchsorted(known, times, "right") - 1, 0)
+        price = prices[place] if len(known) else np.ones(len(times), np.int64)
+        feeds.append(_feed(one, index, run["data"]["timeframes"][index], times, price))
     note = Finding("marks", "prices are the saved marks: only while held, and closes only; the folder holds no bars")
     kept = tuple(Finding("saved", text) for text in run["data"]["findings"])
     built = build_market(tables.instruments, feeds, (*kept, note))
     vars(built)["digest"] = run["data"]["digest"]  # that of the bars of the run, not of these
     return built
+
+
+def _known(marks: Records, run: Mapping[str, Any], one: Instrument, index: int) -> tuple[Ints, Ints]:
+    """(times, prices) at which the folder knows a price of an instrument: its marks, and rates that it was the source of."""
+    rows = marks[marks["symbol"] == index]
+    times, prices = [rows["instant"]], [rows["price"]]
+    for currency, source in enumerate(sources(run)):
+        if source is not None and source.instrument == index:
+            rows = marks[marks["currency"] == currency]
+            rate = np.maximum(rows["rate"], 1).astype(np.float64) / FX_SCALE
+            # Only drawn and shown in figures; the rates that were used are in the marks themselves.
+            price = np.rint((1 / rate if source.inverse else rate) * one.price_scale).astype(np.int64)
+            times.append(rows["instant"])
+            prices.append(price)
+    known, first = np.unique(np.concatenate(times), return_index=True)
+    return known, np.maximum(np.concatenate(prices)[first], 1)
 
 
 def _feed(one: Instrument, index: int, timeframe: int, times: Ints, price: Ints) -> Feed:

@@ -113,7 +113,7 @@ def row_decimals(table: Table, kind: str, rows: Records, scales: Scales, symbols
     if kind in ("base", "fx"):
         return np.full(len(rows), top, np.int64)
     if kind == "money" and "currency" in (rows.dtype.names or ()):
-        return np.array([*scales.currency, top], np.int64)[rows["currency"]]
+        return np.asarray(np.array([*scales.currency, top], np.int64)[rows["currency"]])
     per_symbol = {"price": scales.price, "quantity": scales.quantity, "money": scales.quote}[kind]
     return np.array([*per_symbol, top], np.int64)[symbols]
 
@@ -246,7 +246,7 @@ def _from_text(column: Column, array: pa.Array, names: Names) -> Ints:
     if unknown:
         raise UsageError(f"{column.name}: unknown {unknown[0]!r}", remedy="it was written by another version")
     place = np.array([*(known[value] for value in values), absent], np.int64)
-    return place[array.indices.fill_null(len(values)).to_numpy().astype(np.int64)]
+    return np.asarray(place[array.indices.fill_null(len(values)).to_numpy().astype(np.int64)])
 
 
 def to_frame(table: Table, rows: Records, names: Names, scales: Scales, symbols: Ints) -> pd.DataFrame:

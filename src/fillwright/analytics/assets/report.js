@@ -23,12 +23,42 @@
     return text.slice(11, 19) === "00:00:00" ? text.slice(0, 10) : text.slice(0, 16);
   }
 
+  /* The legend shows the last point until a point is pointed at. */
+  function value(format) {
+    return function (u, v, series, index) {
+      var values = u.data[series];
+      return format(index == null ? values[values.length - 1] : v);
+    };
+  }
+
+  /* As many decimals as the distance of two ticks needs. */
+  function ticks(factor, unit) {
+    return function (u, splits) {
+      var step = splits.length > 1 ? Math.abs(splits[1] - splits[0]) * factor : 1;
+      var decimals = Math.min(Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)), 9);
+      return splits.map(function (v) { return grouped(v * factor, decimals) + unit; });
+    };
+  }
+  /* Times by the 24-hour clock; the date, or the year, where it changes. */
+  function moments(u, splits, axis, space, step) {
+    var before = "";
+    return splits.map(function (seconds) {
+      var iso = new Date(Math.round(seconds * 1000)).toISOString(), big, small;
+      if (step >= 31536000) return iso.slice(0, 4);
+      if (step >= 86400) { big = iso.slice(0, 4); small = step >= 2419200 ? iso.slice(5, 7) : iso.slice(5, 10); }
+      else { big = iso.slice(0, 10); small = iso.slice(11, step >= 60 ? 16 : step >= 1 ? 19 : 23); }
+      var text = big === before ? small : small + "\n" + big;
+      before = big;
+      return text;
+    });
+  }
+
   function axes(format, size) {
     var common = {
       stroke: function () { return ink("--soft"); }, font: "12px " + getComputedStyle(document.body).fontFamily,
       grid: { stroke: function () { return ink("--line"); }, width: 1 }, ticks: { stroke: function () { return ink("--line"); }, width: 1 }
     };
-    return [Object.assign({}, common), Object.assign({ size: size, values: function (u, ticks) { return ticks.map(format); } }, common)];
+    return [Object.assign({ values: moments, space: 64 }, common), Object.assign({ size: size, values: format }, common)];
   }
 
   function chart(target, columns, options) {
@@ -42,11 +72,11 @@
       scales: { y: { range: options.range } },
       axes: axes(options.axis, options.size || 84),
       series: [
-        { label: "Time (UTC)", value: function (u, v) { return when(v); } },
+        { label: "Time (UTC)", value: value(when) },
         {
           label: options.label, width: 1.5, stroke: function () { return ink(options.stroke); },
           fill: options.fill ? function () { return ink(options.fill); } : undefined, fillTo: options.fillTo,
-          points: { show: columns[0].length < 3 }, value: function (u, v) { return v == null ? "" : options.value(v); }
+          points: { show: columns[0].length < 3 }, value: value(function (v) { return v == null ? "" : options.value(v); })
         }
       ],
       hooks: { draw: options.draw ? [options.draw] : [] }
@@ -90,7 +120,7 @@
     var digits = item.decimals;
     shown = chart("price", line(item), {
       height: 320, label: item.symbol, stroke: "--soft", range: padded, draw: marks(item),
-      axis: function (v) { return grouped(v, v !== 0 && Math.abs(v) < 10 ? Math.min(digits, 4) : Math.min(digits, 2)); },
+      axis: ticks(1, ""),
       value: function (v) { return grouped(v, digits); }
     });
     document.getElementById("price-note").textContent = item.note;
@@ -102,7 +132,7 @@
       chart("equity", line(data.equity), {
         height: 300, label: "Equity, " + data.currency, stroke: "--accent", fill: "--area", range: padded,
         fillTo: function (u) { return u.scales.y.min; },
-        axis: function (v) { return grouped(v, Math.abs(v) < 100 ? Math.max(2, data.equity.decimals - 2) : 0); },
+        axis: ticks(1, ""),
         value: function (v) { return grouped(v, Math.max(2, data.equity.decimals)); }
       });
     }
@@ -110,7 +140,7 @@
       chart("drawdown", line(data.drawdown), {
         height: 180, label: "Drawdown", stroke: "--fall", fill: "--fall-area", fillTo: function () { return 0; },
         range: function (u, low) { return [Math.min(low * 1.06, -.001), 0]; },
-        axis: function (v) { return grouped(v * 100, v > -.1 && v !== 0 ? 1 : 0) + " %"; },
+        axis: ticks(100, " %"),
         value: function (v) { return grouped(v * 100, 2) + " %"; }
       });
     }
@@ -145,9 +175,15 @@
   }
 
   draw();
-  window.addEventListener("resize", resize);
-  window.addEventListener("beforeprint", function () { resize(); repaint(); });
-  window.addEventListener("afterprint", function () { resize(); repaint(); });
+  window.addEventListener("resize", function () { if (!document.documentElement.hasAttribute("data-print")) resize(); });
+  window.addEventListener("beforeprint", function () {
+    document.documentElement.setAttribute("data-print", "");
+    charts.forEach(function (entry) { entry.plot.setSize({ width: Math.min(entry.plot.width, 640), height: entry.height }); });
+  });
+  window.addEventListener("afterprint", function () {
+    document.documentElement.removeAttribute("data-print");
+    resize();
+  });
   if (media.addEventListener) media.addEventListener("change", repaint);
   document.querySelectorAll("th button").forEach(function (button) {
     button.addEventListener("click", function () { sort(button); });

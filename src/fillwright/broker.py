@@ -1,0 +1,147 @@
+"""Lower settings to what the simulated broker counts in: the one place where configuration becomes kernel parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from fillwright.config.schema import Config
+from fillwright.errors import ConfigError
+from fillwright.model import codes
+from fillwright.model.instrument import RATE_SCALE, Currency, Instrument
+
+NO_LIMIT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentTerms:
+    """What trading one instrument costs and is limited to. Rates in 10^-9, money in units of its quote currency, lots, price units."""
+
+    slip_rate: int = 0
+    slip_ticks: int = 0
+    fee_order: int = 0
+    fee_unit: int = 0
+    fee_taker: int = 0
+    fee_maker: int = 0
+    fee_min: int = 0
+    fee_max: int = NO_LIMIT
+    through: int = 0
+    max_position: int = NO_LIMIT
+    max_order: int = NO_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """All parameters of a run as whole numbers and codes; -1 is no limit. ``currencies[0]`` is the account's."""
+
+    currencies: tuple[Currency, ...]
+    initial_cash: tuple[int, ...]
+    instruments: tuple[InstrumentTerms, ...]
+    seed: int = 0
+    latency_ns: int = 0
+    account_type: codes.AccountType = codes.AccountType.MARGIN
+    lots: codes.Lots = codes.Lots.FIFO
+    fill_when: codes.FillWhen = codes.FillWhen.NEXT_EVENT
+    path: codes.BarPath = codes.BarPath.DIRECTION
+    participation: int = NO_LIMIT
+    clamp_to_range: bool = False
+    reversal: codes.Reversal = codes.Reversal.TWO_ORDERS
+    on_short_cash: codes.ShortCash = codes.ShortCash.AUTO
+    off_tick: codes.OffTick = codes.OffTick.REJECT
+    flat_day_end: bool = False
+    flat_run_end: bool = False
+    initial_margin: int = RATE_SCALE
+    maintenance_margin: int = RATE_SCALE // 2
+    max_open_positions: int = NO_LIMIT
+    max_position_fraction: int = NO_LIMIT
+
+
+def whole(value: Decimal, scale: int, what: str) -> int:
+    """value x scale as a whole number; ConfigError where that is not exact."""
+    scaled = value * scale
+    if scaled != scaled.to_integral_value():
+        raise ConfigError(f"{value} has more decimals than can be counted", where=what, remedy=f"the smallest step is {Decimal(1) / scale}")
+    return int(scaled)
+
+
+def currencies_of(config: Config, instruments: Sequence[Instrument]) -> tuple[Currency, ...]:
+    """Every currency of the account, the account's own first, then quote currencies in order of instruments, then deposits."""
+    codes_in_order = [config.account.currency, *(i.quote for i in instruments), *config.account.initial_cash]
+    return tuple(Currency(code, config.account.money_decimals) for code in dict.fromkeys(codes_in_order))
+
+
+def lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
+    """The parameters that a configuration means for these instruments. ConfigError where a number cannot be counted."""
+    account, execution, orders, limits = config.account, config.execution, config.orders, config.limits
+    currencies = currencies_of(config, instruments)
+    scale = 10**account.money_decimals
+    cash = tuple(
+        whole(Decimal(account.initial_cash.get(currency.code, 0)), scale, f"account.initial_cash.{currency.code}")
+        for currency in currencies
+    )
+    margin = (RATE_SCALE / Decimal(account.leverage)).to_integral_value(ROUND_HALF_EVEN)
+    return Terms(
+        currencies=currencies,
+        initial_cash=cash,
+        instruments=tuple(_instrument_terms(config, instrument) for instrument in instruments),
+        seed=config.run.seed,
+        latency_ns=int(execution.latency),
+        account_type=codes.AccountType[account.type.upper()],
+        lots=codes.Lots[account.lots.upper()],
+        fill_when=codes.FillWhen[execution.fill.upper()],
+        path=codes.BarPath[execution.path.upper()],
+        participation=_rate(execution.participation, "execution.participation"),
+        clamp_to_range=execution.clamp_to_range,
+        reversal=codes.Reversal[orders.reversal.upper()],
+        on_short_cash=codes.ShortCash[orders.on_short_cash.upper()],
+        off_tick=codes.OffTick[orders.off_tick.upper()],
+        flat_day_end="day_end" in orders.flat_at,
+        flat_run_end="run_end" in orders.flat_at,
+        initial_margin=int(margin),
+        maintenance_margin=_rate(account.maintenance, "account.maintenance_margin"),
+        max_open_positions=NO_LIMIT if limits.max_open_positions is None else limits.max_open_positions,
+        max_position_fraction=_rate(limits.max_position_fraction, "limits.max_position_fraction"),
+    )
+
+
+def _rate(value: Decimal | None, what: str) -> int:
+    return NO_LIMIT if value is None else whole(value, RATE_SCALE, what)
+
+
+def _lots(value: Decimal | None, instrument: Instrument, what: str) -> int:
+    return NO_LIMIT if value is None else whole(value, instrument.quantity_scale, f"{what} ({instrument.symbol})")
+
+
+def _instrument_terms(config: Config, instrument: Instrument) -> InstrumentTerms:
+    commission, slippage = config.costs.commission, config.costs.slippage
+    money = 10**config.account.money_decimals
+    where = "costs.commission"
+    fees: dict[str, int] = {}
+    if commission.model == "rate":
+        fees["fee_taker"] = _rate(commission.rate, f"{where}.rate")
+        maker = commission.rate if commission.maker_rate is None else commission.maker_rate
+        fees["fee_maker"] = _rate(maker, f"{where}.maker_rate")
+    elif commission.model == "per_unit":
+        fees["fee_unit"] = whole(commission.amount, money, f"{where}.amount")
+    elif commission.model == "per_order":
+        fees["fee_order"] = whole(commission.amount, money, f"{where}.amount")
+    if commission.model != "none":
+        if commission.minimum is not None:
+            fees["fee_min"] = whole(commission.minimum, money, f"{where}.minimum")
+        if commission.maximum is not None:
+            fees["fee_max"] = whole(commission.maximum, money, f"{where}.maximum")
+    if slippage.model == "ticks" and slippage.ticks and not instrument.tick:
+        raise ConfigError(
+            f"slippage in ticks, but {instrument.symbol} has no tick",
+            where="costs.slippage",
+            remedy=f"set instruments.{instrument.symbol}.tick, or use slippage: {{model: rate, rate: 2bp}}",
+        )
+    return InstrumentTerms(
+        **fees,
+        slip_rate=_rate(slippage.rate, "costs.slippage.rate") if slippage.model == "rate" else 0,
+        slip_ticks=slippage.ticks if slippage.model == "ticks" else 0,
+        through=whole(config.execution.limit_through, instrument.price_scale, f"execution.limit_through ({instrument.symbol})"),
+        max_position=_lots(config.limits.max_position_quantity, instrument, "limits.max_position_quantity"),
+        max_order=_lots(config.limits.max_order_quantity, instrument, "limits.max_order_quantity"),
+    )

@@ -1,0 +1,99 @@
+"""A run's memory: market, parameters and deposits laid out for the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fillwright.broker import Terms
+from fillwright.data.fx import FxSource
+from fillwright.data.market import Feed, Market
+from fillwright.kernel import ledger
+from fillwright.kernel.models import FX_SCALE
+from fillwright.kernel.state import State
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers: Ints | None = None) -> State:
+    """A fresh State: no array of the market is copied, all of them are only pointed at.
+
+    ``timers``: int64 ns times at which the strategy wants to be woken; they are merged into the time line.
+    """
+    instants, offsets, timer_flags = _time_line(market, timers)
+    state = State(
+        instruments=len(market.instruments),
+        currencies=len(terms.currencies),
+        feeds=len(market.feeds),
+        strategies=1,
+        instants=len(instants),
+    )
+    s = state.scalars
+    s["instants"], s["n_instants"] = state.pin(instants), len(instants)
+    s["offsets"], s["event_feed"] = state.pin(offsets), state.pin(market.event_feed)
+    s["timers"] = state.pin(timer_flags)
+    s["stop_at"] = len(instants)
+    for name in ("seed", "latency_ns", "account_type", "fill_when", "path", "participation", "clamp_to_range", "reversal",
+                 "on_short_cash", "off_tick", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
+                 "max_open_positions", "max_position_fraction"):  # fmt: skip
+        s[name] = int(getattr(terms, name))
+    s["lots_method"] = int(terms.lots)
+    for number, feed in enumerate(market.feeds):
+        _lay_out_feed(state, number, feed)
+    _lay_out_instruments(state, market, terms)
+    _lay_out_currencies(state, terms, fx)
+    return state
+
+
+def _time_line(market: Market, timers: Ints | None) -> tuple[Ints, Ints, np.ndarray[Any, np.dtype[np.uint8]]]:
+    if timers is None or not len(timers):
+        return market.instants, market.offsets, np.zeros(1, np.uint8)
+    first, last = market.instants[0], market.instants[-1]
+    wanted = timers[(timers >= first) & (timers <= last)]
+    instants = np.union1d(market.instants, wanted)
+    # an instant that only a timer asked for has no events: its offset is that of the next market instant
+    offsets = np.append(market.offsets[np.searchsorted(market.instants, instants)], market.offsets[-1])
+    return instants, offsets, np.isin(instants, wanted).astype(np.uint8)
+
+
+def _lay_out_feed(state: State, number: int, feed: Feed) -> None:
+    record = state.feeds[number]
+    record["instrument"] = feed.instrument
+    record["execution"] = int(feed.execution)
+    record["timeframe"] = feed.timeframe_ns
+    record["n"] = len(feed)
+    for name, array in feed.arrays().items():
+        record[name] = state.pin(array)
+    if feed.execution:
+        state.instruments[feed.instrument]["feed"] = number
+
+
+def _lay_out_instruments(state: State, market: Market, terms: Terms) -> None:
+    decimals = {currency.code: currency.decimals for currency in terms.currencies}
+    order = {currency.code: index for index, currency in enumerate(terms.currencies)}
+    for index, (instrument, own) in enumerate(zip(market.instruments, terms.instruments, strict=True)):
+        record = state.instruments[index]
+        record["currency"] = order[instrument.quote]
+        record["mul"], record["div"] = instrument.money_ratio(decimals[instrument.quote])
+        record["tick"] = instrument.tick
+        record["price_scale"], record["lot_scale"] = instrument.price_scale, instrument.quantity_scale
+        for name in own.__dataclass_fields__:
+            record[name] = getattr(own, name)
+        record["bar"] = -1
+        record["volume_left"] = -1
+
+
+def _lay_out_currencies(state: State, terms: Terms, fx: Sequence[FxSource | None]) -> None:
+    account = terms.currencies[0].decimals
+    for index, (currency, source) in enumerate(zip(terms.currencies, fx, strict=True)):
+        record = state.currencies[index]
+        record["factor"] = FX_SCALE * 10 ** (currency.decimals - account)
+        record["pair"] = -1 if source is None else source.instrument
+        record["inverse"] = int(source is not None and source.inverse)
+        record["rate"] = FX_SCALE if index == 0 else 0
+    for index, amount in enumerate(terms.initial_cash):
+        if amount:
+            ledger.deposit(state.address, index, amount)
+    state.scalars["peak"] = state.scalars["trough"] = 0

@@ -1,0 +1,396 @@
+"""The one door for orders: what a caller says becomes a ticket, and the kernel's rules act on it.
+
+It holds rules and conversions, and stores nothing: the state of every order is the kernel's. A wrong call is a UsageError that says
+what to write; a refused order comes back as an :class:`Order` with status and reason.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+
+from fillwright.config.schema import Config, FixedSizing, FractionSizing
+from fillwright.errors import UsageError
+from fillwright.kernel import intake
+from fillwright.kernel.state import TICKET, State
+from fillwright.model.codes import OrderFlag, OrderStatus, OrderType, Reason, Side, SizeMode, TimeInForce
+from fillwright.model.instrument import RATE_SCALE, Instrument
+from fillwright.model.lifecycle import TERMINAL
+
+Number = int | float | Decimal
+Tif = Literal["DAY", "GTC", "GTD", "IOC", "FOK"]
+
+_PACK = struct.Struct(f"={len(TICKET)}q").pack_into
+_TERMINAL = frozenset(int(status) for status in TERMINAL)
+_MARKET, _LIMIT, _STOP, _STOP_LIMIT = (
+    int(kind) for kind in (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+)
+_UNITS, _TARGET_UNITS, _CLOSE = int(SizeMode.UNITS), int(SizeMode.TARGET_UNITS), int(SizeMode.CLOSE)
+_LOT_TOLERANCE = 1e-9
+"""A quantity this close (relatively) below a whole lot counts as that lot: 0.3 x 10 is 2.9999999999999996."""
+
+
+def to_lots(quantity: Number, scale: int) -> int:
+    """Whole lots of a quantity, rounded toward zero."""
+    if type(quantity) is int:
+        return quantity * scale
+    if isinstance(quantity, Decimal):
+        return int(quantity * scale)
+    scaled = float(quantity) * scale
+    if not math.isfinite(scaled):
+        raise UsageError(f"a quantity must be a finite number, got {quantity}")
+    return int(scaled + math.copysign(abs(scaled) * _LOT_TOLERANCE, scaled))
+
+
+def to_units(price: Number, scale: int) -> int:
+    """Price units nearest to a price, halves up."""
+    if isinstance(price, Decimal):
+        return math.floor(price * scale + Decimal("0.5"))
+    return math.floor(price * scale + 0.5)
+
+
+def to_rate(fraction: Number) -> int:
+    """Whole 10^-9 nearest to a fraction, halves up."""
+    return to_units(fraction, RATE_SCALE)
+
+
+class Order:
+    """One order, seen from outside: a view on the kernel's record, always as it is now."""
+
+    __slots__ = ("_manager", "id")
+
+    def __init__(self, manager: OrderManager, number: int) -> None:
+        self._manager = manager
+        self.id = number
+
+    def _field(self, name: str) -> int:
+        return int(self._manager.state.tables["orders"][self.id][name])
+
+    def _instrument(self) -> Instrument:
+        return self._manager.instruments[self._field("symbol")]
+
+    @property
+    def symbol(self) -> str:
+        """Instrument."""
+        return self._instrument().symbol
+
+    @property
+    def side(self) -> Side:
+        """BUY or SELL."""
+        return Side(self._field("side"))
+
+    @property
+    def type(self) -> OrderType:
+        """Order type."""
+        return OrderType(self._field("type"))
+
+    @property
+    def status(self) -> OrderStatus:
+        """State now, FIX's OrdStatus."""
+        return OrderStatus(self._field("status"))
+
+    @property
+    def flags(self) -> OrderFlag:
+        """What is true beside the status: PENDING_CANCEL, PENDING_REPLACE, HELD, TRIGGERED ..."""
+        return OrderFlag(self._field("flags"))
+
+    @property
+    def reason(self) -> Reason:
+        """Why it was refused or ended, NONE otherwise."""
+        return Reason(self._field("reason"))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self._field("status") in _TERMINAL
+
+    @property
+    def quantity(self) -> float:
+        """Total quantity in units."""
+        return self._field("quantity") / self._instrument().quantity_scale
+
+    @property
+    def filled(self) -> float:
+        """Filled so far, in units (CumQty)."""
+        return self._field("cum_quantity") / self._instrument().quantity_scale
+
+    @property
+    def leaves(self) -> float:
+        """Still working, in units (LeavesQty); 0 when done."""
+        return self._field("leaves_quantity") / self._instrument().quantity_scale
+
+    @property
+    def average_price(self) -> float:
+        """Average fill price, NaN before the first fill."""
+        lots = self._field("cum_quantity")
+        instrument = self._instrument()
+        if lots == 0:
+            return math.nan
+        mul, div = instrument.money_ratio(self._manager.money_decimals)
+        return self._field("cum_notional") * div / (lots * mul) / instrument.price_scale
+
+    def cancel(self) -> bool:
+        """Ask for its cancel. False if it is done or being cancelled already."""
+        return self._manager.cancel(self)
+
+    def replace(self, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None) -> bool:
+        """Ask for a new total quantity, limit or stop. False if it is done or the request was refused (see its events)."""
+        return self._manager.replace(self, quantity=quantity, limit=limit, stop=stop)
+
+    def __repr__(self) -> str:
+        return (
+            f"Order({self.id}: {self.side.name} {self.quantity:g} {self.symbol} {self.type.name}, {self.status.name}"
+            f"{'' if self.reason is Reason.NONE else ' ' + self.reason.name}, filled {self.filled:g})"
+        )
+
+
+class OrderManager:
+    """Turns calls into tickets for one run.
+
+    Options come from the configuration: sections ``orders``, ``limits``, ``sizing`` (see ``docs/configuration.md``); the rules they
+    choose among are ``docs/execution_rules.md``. All methods that place orders return at once with the order as our own checks left
+    it: DENIED with a reason, or PENDING_NEW on its way to the broker.
+    """
+
+    def __init__(self, state: State, instruments: tuple[Instrument, ...], config: Config) -> None:
+        self.state = state
+        self.instruments = instruments
+        self.money_decimals = config.account.money_decimals
+        self.tags: list[str] = []
+        self.rules: list[str] = []
+        self._sizing = config.sizing
+        self._tif = int(TimeInForce[config.orders.time_in_force])
+        self._index = {instrument.symbol: k for k, instrument in enumerate(instruments)}
+        self._lot_scale = [instrument.quantity_scale for instrument in instruments]
+        self._price_scale = [instrument.price_scale for instrument in instruments]
+        self._buffer = memoryview(state._scalars.view(np.uint8))
+        self._address = state.address
+        self._codes: tuple[dict[str, int], dict[str, int]] = ({}, {})
+
+    def buy(
+        self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity: exactly one of them, or none where
+        the configuration has a ``sizing``. With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market
+        order. ``expire`` (a datetime with zone, or int ns UTC) goes with ``tif="GTD"``.
+        """
+        return self._order(1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id)
+
+    def sell(
+        self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Sell; the arguments are those of :meth:`buy`. Selling more than there is goes short (margin accounts only)."""
+        return self._order(-1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id)
+
+    def target(self, symbol: str, quantity: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to ``quantity`` units (negative = short) with market orders. None if it is there already."""
+        i = self._instrument(symbol)
+        return self._target(i, _TARGET_UNITS, to_lots(quantity, self._lot_scale[i]), tag, rule_id)
+
+    def target_value(self, symbol: str, value: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to a value in account money."""
+        money = to_units(value, 10**self.money_decimals)
+        return self._target(self._instrument(symbol), int(SizeMode.TARGET_VALUE), money, tag, rule_id)
+
+    def target_weight(self, symbol: str, weight: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to a fraction of equity."""
+        return self._target(self._instrument(symbol), int(SizeMode.TARGET_WEIGHT), to_rate(weight), tag, rule_id)
+
+    def target_weights(self, weights: Mapping[str, Number]) -> None:
+        """Bring many positions to fractions of equity as one batch: sells go before buys. Symbols not named are left alone."""
+        self._batch(weights, SizeMode.TARGET_WEIGHT, [to_rate(weight) for weight in weights.values()])
+
+    def targets(self, quantities: Mapping[str, Number]) -> None:
+        """Bring many positions to quantities as one batch: sells go before buys."""
+        lots = [to_lots(q, self._lot_scale[self._instrument(symbol)]) for symbol, q in quantities.items()]
+        self._batch(quantities, SizeMode.TARGET_UNITS, lots)
+
+    def close(self, symbol: str, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to zero. None if it is flat."""
+        return self._target(self._instrument(symbol), _CLOSE, 0, tag, rule_id)
+
+    def close_all(self) -> None:
+        """Bring every open position to zero as one batch."""
+        open_now = [k for k in range(len(self.instruments)) if self.state.instruments[k]["position"] != 0]
+        self._send_batch(open_now, SizeMode.CLOSE, [0] * len(open_now))
+
+    def cancel(self, order: Order) -> bool:
+        """Ask for the cancel of an order. False if it is done or being cancelled already."""
+        return self._call(lambda: int(intake.cancel(self._address, order.id))) == 1
+
+    def cancel_all(self, symbol: str | None = None) -> int:
+        """Ask for the cancel of every live order (of a symbol). Returns how many were asked for."""
+        orders = self.state.table("orders")
+        live = np.isin(orders["status"], (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED))
+        if symbol is not None:
+            live &= orders["symbol"] == self._instrument(symbol)
+        return sum(self.cancel(Order(self, int(number))) for number in np.flatnonzero(live))
+
+    def replace(
+        self, order: Order, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None
+    ) -> bool:
+        """Ask for a new total quantity, limit or stop of an order. False if it is done or the request was refused."""
+        i = order._field("symbol")
+        lots = 0 if quantity is None else self._positive(to_lots(quantity, self._lot_scale[i]), "quantity", quantity)
+        prices = [self._price(i, price, name) for price, name in ((limit, "limit"), (stop, "stop"))]
+        return self._call(lambda: int(intake.replace(self._address, order.id, lots, *prices))) == 1
+
+    def orders(self, symbol: str | None = None) -> list[Order]:
+        """The live orders (of a symbol), oldest first."""
+        table = self.state.table("orders")
+        wanted = -1 if symbol is None else self._instrument(symbol)
+        return [
+            Order(self, k)
+            for k in range(len(table))
+            if int(table[k]["status"]) not in _TERMINAL and wanted in (-1, int(table[k]["symbol"]))
+        ]
+
+    # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _order(
+        self, side: int, symbol: str, quantity: Number | None, value: Number | None, weight: Number | None,
+        limit: Number | None, stop: Number | None, tif: str | None, expire: datetime | int | None, tag: str | None,
+        rule_id: str | None,
+    ) -> Order:  # fmt: skip
+        i = self._instrument(symbol)
+        if value is None and weight is None and quantity is not None:
+            mode, size = _UNITS, to_lots(quantity, self._lot_scale[i])
+            if size <= 0 and not quantity > 0:
+                raise UsageError(f"a quantity must be positive, got {quantity}", remedy="sell with self.sell(...)")
+        else:
+            mode, size = self._size(i, quantity, value, weight)
+        kind = (_STOP_LIMIT if stop is not None else _LIMIT) if limit is not None else (_STOP if stop is not None else _MARKET)
+        limit_units = 0 if limit is None else self._price(i, limit, "limit")
+        stop_units = 0 if stop is None else self._price(i, stop, "stop")
+        life = self._tif if tif is None else _tif_code(tif)
+        until = 0 if expire is None and life != TimeInForce.GTD else _expiry(expire, life)
+        number = self._submit(i, side, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id)
+        return Order(self, number)
+
+    def _size(self, i: int, quantity: Number | None, value: Number | None, weight: Number | None) -> tuple[int, int]:
+        given = [name for name, size in (("quantity", quantity), ("value", value), ("weight", weight)) if size is not None]
+        if len(given) > 1:
+            raise UsageError(f"an order has one size, got {' and '.join(given)}", remedy="keep one of them")
+        if not given:
+            sizing = self._sizing
+            if sizing is None:
+                raise UsageError(
+                    "the order has no size",
+                    remedy="give quantity, value= or weight=, or set the sizing section of the configuration",
+                )
+            if isinstance(sizing, FixedSizing):
+                return _UNITS, to_lots(sizing.quantity, self._lot_scale[i])
+            if isinstance(sizing, FractionSizing):
+                return int(SizeMode.WEIGHT), to_rate(sizing.fraction)
+            return int(SizeMode.VALUE), to_units(sizing.value, 10**self.money_decimals)
+        size = value if value is not None else weight
+        assert size is not None
+        if not size > 0:
+            raise UsageError(f"{given[0]} must be positive, got {size}")
+        if value is not None:
+            return int(SizeMode.VALUE), to_units(value, 10**self.money_decimals)
+        return int(SizeMode.WEIGHT), to_rate(size)
+
+    def target_default(self, symbol: str, direction: int, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to the configured size, long (1) or short (-1)."""
+        i = self._instrument(symbol)
+        mode, size = self._size(i, None, None, None)
+        mode = {1: _TARGET_UNITS, 2: int(SizeMode.TARGET_VALUE), 3: int(SizeMode.TARGET_WEIGHT)}[mode]
+        return self._target(i, mode, direction * size, tag, rule_id)
+
+    def _target(self, i: int, mode: int, size: int, tag: str | None, rule_id: str | None) -> Order | None:
+        number = self._submit(i, 0, mode, size, _MARKET, self._tif, 0, 0, 0, tag, rule_id)
+        return None if number == intake.NO_CHANGE else Order(self, number)
+
+    def _submit(
+        self, i: int, side: int, mode: int, size: int, kind: int, tif: int, limit: int, stop: int, expire: int, tag: str | None,
+        rule_id: str | None,
+    ) -> int:  # fmt: skip
+        rule = -1 if rule_id is None else self._code(1, rule_id)
+        note = -1 if tag is None else self._code(0, tag)
+        _PACK(self._buffer, 0, i, side, mode, size, kind, tif, limit, stop, expire, rule, note, 0, 0, 0, 0)
+        number = int(intake.submit(self._address))
+        if number == intake.NO_ROOM:
+            self.state.grow()
+            return self._submit(i, side, mode, size, kind, tif, limit, stop, expire, tag, rule_id)
+        return number
+
+    def _batch(self, names: Iterable[str], mode: SizeMode, sizes: list[int]) -> None:
+        self._send_batch([self._instrument(symbol) for symbol in names], mode, sizes)
+
+    def _send_batch(self, instruments: list[int], mode: SizeMode, sizes: list[int]) -> None:
+        count = len(sizes)
+        if not count:
+            return
+        cells = np.empty((count, 4), np.int64)
+        cells[:, 0] = instruments
+        cells[:, 1] = mode
+        cells[:, 2] = sizes
+        _PACK(self._buffer, 0, 0, 0, 0, 0, _MARKET, self._tif, 0, 0, 0, -1, -1, 0, 0, 0, 0)
+        while self._call(lambda: int(intake.submit_targets(self._address, cells.ctypes.data, count))) == intake.NO_ROOM:
+            self.state.scalars["room"] = max(int(self.state.scalars["room"]), 3 * count)
+
+    def _call(self, command: Callable[[], int]) -> int:
+        """Call the kernel; enlarge the tables and call again where there was no room."""
+        result = command()
+        if result == intake.NO_ROOM:
+            self.state.grow()
+            result = command()
+        return result
+
+    def _code(self, which: int, text: str) -> int:
+        """Index of a name in tags (0) or rules (1), given on first use."""
+        known = self._codes[which]
+        code = known.get(text)
+        if code is None:
+            code = known[text] = len(known)
+            (self.tags if which == 0 else self.rules).append(text)
+        return code
+
+    def _instrument(self, symbol: str) -> int:
+        try:
+            return self._index[symbol]
+        except KeyError:
+            from_known = ", ".join(list(self._index)[:8])
+            raise UsageError(f"no symbol {symbol!r} in the market", remedy=f"symbols: {from_known}") from None
+
+    def _price(self, i: int, price: Number | None, name: str) -> int:
+        if price is None:
+            return 0
+        units = to_units(price, self._price_scale[i]) if price == price and abs(price) < 2**53 else 0  # NaN is not itself
+        return self._positive(units, name, price)
+
+    @staticmethod
+    def _positive(units: int, name: str, given: Number) -> int:
+        if units <= 0:
+            raise UsageError(f"{name} must be positive, got {given}")
+        return units
+
+
+def _tif_code(tif: str) -> int:
+    try:
+        return {"DAY": 0, "GTC": 1, "IOC": 3, "FOK": 4, "GTD": 6}[tif]
+    except KeyError:
+        raise UsageError(f"no time in force {tif!r}", remedy="DAY, GTC, GTD, IOC or FOK") from None
+
+
+def _expiry(expire: datetime | int | None, tif: int) -> int:
+    if tif != TimeInForce.GTD:
+        raise UsageError("expire= goes with tif='GTD'", remedy="add tif='GTD' or leave expire out")
+    if expire is None:
+        raise UsageError("a GTD order needs expire=", remedy="a datetime with zone, or int ns UTC")
+    if isinstance(expire, datetime):
+        if expire.tzinfo is None:
+            raise UsageError(f"expire={expire} has no time zone", remedy="give the datetime a tzinfo")
+        return int(expire.timestamp()) * 10**9 + expire.microsecond * 1000
+    return int(expire)

@@ -1,0 +1,177 @@
+"""The class that users write strategies with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fillwright.errors import UsageError
+from fillwright.kernel import advance
+from fillwright.order_manager import Number, Order, OrderManager, Tif
+from fillwright.strategy.params import Param, StateField, checked, declared, fresh
+from fillwright.strategy.views import History, Position, Series, to_datetime
+
+if TYPE_CHECKING:
+    from fillwright.strategy.desk import Desk
+
+CALLBACKS = (
+    "on_start", "on_bar", "on_bars", "on_order", "on_fill", "on_trade_opened", "on_trade_changed", "on_trade_closed",
+    "on_session_open", "on_session_close", "on_stop",
+)  # fmt: skip
+
+
+class Strategy:
+    """Base of all strategies. Declare parameters with ``fw.param`` and what you change with ``fw.state``; write the callbacks you
+    need: ``on_start(self)``, ``on_bar(self, bar)`` or ``on_bars(self, bars)``, ``on_order(self, order, event)``, ``on_fill(self, fill)``,
+    ``on_trade_opened/changed/closed(self, fill)``, ``on_session_open/close(self, symbol)``, ``on_stop(self)``. Only those that are
+    written cost anything.
+
+    A strategy is a value: every run works on a fresh copy made from its parameters.
+    """
+
+    _params: ClassVar[dict[str, Param]] = {}
+    _states: ClassVar[dict[str, StateField]] = {}
+    _desk: Desk
+    _orders: OrderManager
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._params, cls._states = declared(cls)
+        if hasattr(cls, "on_bar") and hasattr(cls, "on_bars"):
+            raise UsageError(
+                f"{cls.__name__} has both on_bar and on_bars", remedy="keep on_bar (per instrument) or on_bars (once per instant)"
+            )
+
+    def __init__(self, **params: Any) -> None:
+        self._values = checked(type(self), self._params, params)
+        for name, value in (self._values | fresh(self._states)).items():
+            setattr(self, name, value)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters by name."""
+        return dict(self._values)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
+
+    # -- data ------------------------------------------------------------------------------------------------------------
+
+    def indicator(
+        self, function: Callable[..., Any], *arguments: Any, symbol: str | None = None, timeframe: str | None = None
+    ) -> Series:
+        """Declare an indicator, in ``on_start``: any function of whole arrays, ``self.indicator(talib.RSI, "close", 14)``.
+
+        Text arguments name columns (open, high, low, close, volume) or are themselves Series; the others are passed on. It is
+        computed once per run on the execution feed of every instrument, or on one ``symbol`` or ``timeframe``.
+        """
+        return self._desk.indicator(function, arguments, symbol, timeframe)
+
+    def bars(self, symbol: str, timeframe: str | None = None) -> History:
+        """History of an instrument up to now: ``self.bars("SPY").close[-20:]``; without timeframe that of its execution feed."""
+        return self._desk.history(symbol, timeframe)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """All instruments of the market."""
+        return self._desk.symbols
+
+    # -- account ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        """The instant, UTC."""
+        return to_datetime(self.now_ns)
+
+    @property
+    def now_ns(self) -> int:
+        """The instant, ns UTC."""
+        return int(self._desk.state.scalars["now"])
+
+    @property
+    def cash(self) -> float:
+        """Funds free for new orders: what is reserved or used as margin is not in it."""
+        return int(advance.free_funds(self._desk.state.address)) / self._desk.money_scale
+
+    @property
+    def cash_total(self) -> float:
+        """Cash balance in account currency."""
+        return int(self._desk.state.currencies[0]["cash"]) / self._desk.money_scale
+
+    @property
+    def equity(self) -> float:
+        """Cash and positions at their marks, in account currency."""
+        return int(advance.equity_of(self._desk.state.address)) / self._desk.money_scale
+
+    def position(self, symbol: str) -> Position:
+        """The position in an instrument."""
+        return self._desk.position(symbol)
+
+    # -- orders ----------------------------------------------------------------------------------------------------------
+
+    def buy(
+        self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Buy: see :meth:`OrderManager.buy`."""
+        return self._orders._order(1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id)
+
+    def sell(
+        self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Sell: see :meth:`OrderManager.sell`."""
+        return self._orders._order(-1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id)
+
+    def target(self, symbol: str, quantity: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to a quantity: see :meth:`OrderManager.target`."""
+        return self._orders.target(symbol, quantity, tag=tag, rule_id=rule_id)
+
+    def target_value(self, symbol: str, value: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to a value in account money."""
+        return self._orders.target_value(symbol, value, tag=tag, rule_id=rule_id)
+
+    def target_weight(self, symbol: str, weight: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to a fraction of equity."""
+        return self._orders.target_weight(symbol, weight, tag=tag, rule_id=rule_id)
+
+    def target_weights(self, weights: Mapping[str, Number]) -> None:
+        """Bring many positions to fractions of equity as one batch."""
+        self._orders.target_weights(weights)
+
+    def targets(self, quantities: Mapping[str, Number]) -> None:
+        """Bring many positions to quantities as one batch."""
+        self._orders.targets(quantities)
+
+    def target_default(self, symbol: str, direction: int, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to the size of the configuration's ``sizing``, long (1) or short (-1)."""
+        return self._orders.target_default(symbol, direction, tag=tag, rule_id=rule_id)
+
+    def close(self, symbol: str, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring the position to zero."""
+        return self._orders.close(symbol, tag=tag, rule_id=rule_id)
+
+    def close_all(self) -> None:
+        """Bring every position to zero."""
+        self._orders.close_all()
+
+    def cancel_all(self, symbol: str | None = None) -> int:
+        """Ask for the cancel of every live order (of a symbol)."""
+        return self._orders.cancel_all(symbol)
+
+    def orders(self, symbol: str | None = None) -> list[Order]:
+        """The live orders (of a symbol), oldest first."""
+        return self._orders.orders(symbol)
+
+    # -- time ------------------------------------------------------------------------------------------------------------
+
+    def at(self, time: str, function: Callable[[], object], *, timezone: str | None = None) -> None:
+        """Call ``function()`` every day at a time of day (``"15:45"``), exchange-local unless a zone is given; in ``on_start``."""
+        self._desk.at(time, function, timezone)
+
+    def every(self, interval: str, function: Callable[[], object]) -> None:
+        """Call ``function()`` at every multiple of an interval (``"5min"``) of UTC time; in ``on_start``."""
+        self._desk.every(interval, function)

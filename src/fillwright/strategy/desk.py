@@ -1,0 +1,397 @@
+"""The desk of one run of a :class:`Strategy`: what its methods reach, and the callback that the kernel calls.
+
+This is the driver for Python strategies and for compiled ones (their ``on_start`` is Python all the same).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numba.core import types
+from numba.core.types import WrapperAddressProtocol
+
+from fillwright.config.rates import DURATION_UNITS, duration
+from fillwright.config.schema import Config
+from fillwright.data.bars import parse_timeframe
+from fillwright.data.market import DAY_NS, Market, suggest
+from fillwright.data.zones import from_wall, to_wall
+from fillwright.errors import StrategyError, UsageError
+from fillwright.indicators import Indicator
+from fillwright.journal import Names, Scales, View
+from fillwright.kernel import rng
+from fillwright.kernel.state import (
+    ON_BARS,
+    ON_ORDER_EVENT,
+    ON_SESSION_CLOSE,
+    ON_SESSION_OPEN,
+    ON_TIMER,
+    WANTS_BAR,
+    WANTS_BARS,
+    WANTS_ORDER_EVENTS,
+    WANTS_SESSIONS,
+    WANTS_TIMERS,
+    State,
+)
+from fillwright.model.codes import OrderEvent
+from fillwright.model.columns import FILLS, ORDER_EVENTS
+from fillwright.model.instrument import Currency
+from fillwright.order_manager import Order, OrderManager
+from fillwright.strategy.base import CALLBACKS, Strategy
+from fillwright.strategy.compiled import Compiled, attach_compiled
+from fillwright.strategy.driver import Preparation
+from fillwright.strategy.source import source_digest
+from fillwright.strategy.views import Bar, Bars, Clock, History, Position, Series
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+_TRADE_CALLBACKS = ("on_order", "on_fill", "on_trade_opened", "on_trade_changed", "on_trade_closed")
+_FILL_EVENTS = (int(OrderEvent.FILL_PART), int(OrderEvent.FILL_ALL))
+
+
+class Callback(WrapperAddressProtocol):  # type: ignore[misc]
+    """A Python function as the kernel's callback: a ctypes function behind the address type of a compiled one."""
+
+    def __init__(self, function: Callable[[int, int, int], int]) -> None:
+        word = ctypes.c_int64
+        self._function = ctypes.CFUNCTYPE(word, word, word, word)(function)
+
+    def __call__(self, address: int, kind: int, index: int) -> int:
+        return int(self._function(address, kind, index))
+
+    def __wrapper_address__(self) -> int:
+        return ctypes.cast(self._function, ctypes.c_void_p).value or 0
+
+    def signature(self) -> Any:
+        """Type of the callback, for the kernel."""
+        return types.int64(types.int64, types.int64, types.int64)
+
+
+class Desk:
+    """Driver of one run: a fresh copy of the strategy at a desk of its own."""
+
+    state: State
+
+    def __init__(self, strategy: Strategy) -> None:
+        cls = type(strategy)
+        try:
+            self.strategy = cls(**strategy.params)
+        except TypeError as error:
+            raise UsageError(
+                f"{cls.__name__} cannot be made afresh from its parameters: {error}",
+                remedy="declare parameters with fw.param(...) instead of an own __init__",
+            ) from error
+        self.name = cls.__name__
+        self.tags: list[str] = []
+        self.rules: list[str] = []
+        self.error: BaseException | None = None
+        self._series: dict[str, Series] = {}
+        self._timers: list[tuple[np.ndarray[Any, Any], Callable[[], object]]] = []
+        self._started = False
+        self._lookbacks: list[tuple[int, int]] = []
+
+    def describe(self) -> dict[str, Any]:
+        """Kind, name, parameters, and a digest of the strategy's source and local imports."""
+        compiled = isinstance(getattr(type(self.strategy), "on_bar", None), Compiled)
+        return {
+            "kind": "strategy",
+            "name": self.name,
+            "compiled": compiled,
+            "params": {name: str(value) for name, value in sorted(self.strategy.params.items())},
+            "source": source_digest(type(self.strategy)),
+        }
+
+    # -- before the run --------------------------------------------------------------------------------------------------
+
+    def prepare(self, market: Market, config: Config) -> Preparation:
+        """Call ``on_start`` and gather its indicators, look-backs and timers."""
+        self.market = market
+        self.config = config
+        self.symbols = tuple(instrument.symbol for instrument in market.instruments)
+        self.money_scale = 10**config.account.money_decimals
+        self._clock = Clock([Bar(feed, market.instruments[feed.instrument]) for feed in market.feeds])
+        self._execution = {feed.symbol: number for number, feed in enumerate(market.feeds) if feed.execution}
+        self._bars = Bars(self._clock, self._execution)
+        self._histories: dict[tuple[str, str | None], History] = {}
+        self._positions: dict[str, Position] = {}
+        self.strategy._desk = self
+        if hasattr(self.strategy, "on_start"):
+            self.strategy.on_start()
+        self._started = True
+        timers = [times for times, _ in self._timers]
+        return Preparation(self._lookbacks, np.unique(np.concatenate(timers)) if timers else None)
+
+    def indicator(
+        self, function: Callable[..., Any], arguments: Sequence[Any], symbol: str | None, timeframe: str | None
+    ) -> Series:
+        """Compute an indicator on the feeds that are meant; see ``Strategy.indicator``."""
+        if self._started:
+            raise UsageError("indicators are declared in on_start", remedy="move self.indicator(...) to on_start")
+        feeds = [self.feed(symbol, timeframe)] if symbol else [self.feed(name, timeframe) for name in self.symbols]
+        name = getattr(function, "name", getattr(function, "__name__", type(function).__name__))
+        arrays = {}
+        for feed in feeds:
+            arrays[feed] = values = self._compute(function, arguments, feed, name)
+            known = np.flatnonzero(~np.isnan(values))
+            if len(known):
+                self._lookbacks.append((feed, int(known[0]) + 1))
+        shown = ", ".join([name, *(str(a.name if isinstance(a, Series) else a) for a in arguments)])
+        return Series(shown, self._clock, arrays, {self.market.feeds[feed].symbol: feed for feed in feeds})
+
+    def _compute(self, function: Callable[..., Any], arguments: Sequence[Any], feed: int, name: str) -> np.ndarray[Any, Any]:
+        data = self.market.feeds[feed]
+        instrument = self.market.instruments[data.instrument]
+        plain = all(not isinstance(argument, Series) for argument in arguments)
+        if isinstance(function, Indicator) and plain:
+            texts = [argument for argument in arguments if isinstance(argument, str)]
+            numbers = [argument for argument in arguments if not isinstance(argument, str)]
+            wanted = dict(zip(function.inputs, texts, strict=False)) if texts else {key: key for key in function.inputs}
+            columns = {key: self._column(feed, column) for key, column in wanted.items()}
+            scale = instrument.quantity_scale if "volume" in wanted.values() else instrument.price_scale
+            return function.compute(columns, scale, *numbers)
+        inputs = [self._float_argument(argument, feed) for argument in arguments]
+        values = self._call(function, inputs, name)
+        if not isinstance(function, Indicator):
+            self._check_prefixes(function, inputs, values, name)
+        return values
+
+    def _column(self, feed: int, column: str) -> np.ndarray[Any, Any]:
+        if column not in COLUMNS:
+            raise UsageError(f"no column {column!r}", remedy=suggest(column, COLUMNS, "columns"))
+        values = getattr(self.market.feeds[feed], column)
+        if values is None:
+            raise UsageError(f"{self.market.feeds[feed].symbol} has no {column} data")
+        return values  # type: ignore[no-any-return]
+
+    def _float_argument(self, argument: Any, feed: int) -> Any:
+        if isinstance(argument, Series):
+            return argument._arrays[feed]
+        if isinstance(argument, str):
+            instrument = self.market.instruments[self.market.feeds[feed].instrument]
+            scale = instrument.quantity_scale if argument == "volume" else instrument.price_scale
+            return self._column(feed, argument) / scale
+        return argument
+
+    @staticmethod
+    def _call(function: Callable[..., Any], inputs: list[Any], name: str) -> np.ndarray[Any, Any]:
+        lengths = [len(value) for value in inputs if isinstance(value, np.ndarray)]
+        try:
+            values = np.ascontiguousarray(function(*inputs), np.float64)
+        except Exception as error:
+            raise StrategyError(f"indicator {name} raised {type(error).__name__}: {error}", where="on_start") from error
+        if not lengths or values.shape != (lengths[0],):
+            raise UsageError(
+                f"indicator {name} gave shape {values.shape} for {lengths[0] if lengths else 'no'} bars",
+                remedy="an indicator is a function of whole arrays that returns one value per bar",
+            )
+        return values
+
+    def _check_prefixes(self, function: Callable[..., Any], inputs: list[Any], values: np.ndarray[Any, Any], name: str) -> None:
+        """A value may depend on earlier bars only: three prefixes computed anew must agree bit for bit."""
+        n = len(values)
+        for draw in range(3):
+            length = 1 + int(rng.uniform(self.config.run.seed, 2, draw, n) * (n - 1))
+            shorter = [value[:length] if isinstance(value, np.ndarray) else value for value in inputs]
+            again = self._call(function, shorter, name)
+            differs = np.flatnonzero(again.view(np.int64) != values[:length].view(np.int64))
+            differs = differs[~(np.isnan(again[differs]) & np.isnan(values[:length][differs]))]
+            if len(differs):
+                at = int(differs[0])
+                raise StrategyError(
+                    f"indicator {name} looks ahead: with {length} of {n} bars its value at bar {at} is {again[at]:g}, "
+                    f"with all of them {values[at]:g}",
+                    where="on_start",
+                    remedy="compute it from earlier bars only",
+                )
+
+    def at(self, time: str, function: Callable[[], object], timezone: str | None) -> None:
+        """See ``Strategy.at``."""
+        self._must_be_starting("at")
+        parts = time.split(":")
+        if len(parts) not in (2, 3) or not all(part.isdigit() for part in parts):
+            raise UsageError(f"no time of day: {time!r}", remedy='write it as "15:45"')
+        seconds = sum(int(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+        zone = timezone or self.market.instruments[0].timezone
+        walls = to_wall(self.market.instants[[0, -1]], zone)
+        days = np.arange(walls[0] // DAY_NS, walls[1] // DAY_NS + 1)
+        times, *_ = from_wall(days * DAY_NS + seconds * DURATION_UNITS["s"], zone)
+        self._timers.append((times, function))
+
+    def every(self, interval: str, function: Callable[[], object]) -> None:
+        """See ``Strategy.every``."""
+        self._must_be_starting("every")
+        try:
+            step = duration(interval)
+        except ValueError as error:
+            raise UsageError(f"interval {interval!r} {error}", remedy='write it as "5min"') from None
+        first, last = int(self.market.instants[0]), int(self.market.instants[-1])
+        if step <= 0 or (last - first) // step > 50_000_000:
+            raise UsageError(f"interval {interval!r} is too short for this data")
+        self._timers.append((np.arange(-(-first // step) * step, last + 1, step, dtype=np.int64), function))
+
+    def _must_be_starting(self, name: str) -> None:
+        if self._started:
+            raise UsageError(f"timers are declared in on_start, not later: self.{name}", remedy="move it to on_start")
+
+    # -- in the run ------------------------------------------------------------------------------------------------------
+
+    def attach(self, state: State) -> Callable[..., Any]:
+        """Open the order manager, wake the strategy up for what it wants, and hand the kernel its callback."""
+        self.state = state
+        self._clock.state = state
+        manager = OrderManager(state, self.market.instruments, self.config)
+        self._manager = self.strategy._orders = manager
+        self.tags, self.rules = manager.tags, manager.rules
+        cls = type(self.strategy)
+        on_bar = getattr(cls, "on_bar", None)
+        if isinstance(on_bar, Compiled):
+            return self._attach_compiled(state, on_bar)
+        written = {name for name in CALLBACKS if hasattr(cls, name)}
+        mask = WANTS_BAR if "on_bar" in written else 0
+        mask |= WANTS_BARS if "on_bars" in written else 0
+        mask |= WANTS_ORDER_EVENTS if written & set(_TRADE_CALLBACKS) else 0
+        mask |= WANTS_SESSIONS if written & {"on_session_open", "on_session_close"} else 0
+        mask |= WANTS_TIMERS if self._timers else 0
+        state.scalars["mask"] = mask
+        return Callback(self._callback(mask))
+
+    def _attach_compiled(self, state: State, on_bar: Compiled) -> Callable[..., Any]:
+        indicators: dict[str, list[Any]] = {}
+        for name, value in vars(self.strategy).items():
+            if isinstance(value, Series):
+                indicators[name] = [value._arrays.get(feed) for feed in range(len(self.market.feeds))]
+        states = {name: getattr(self.strategy, name) for name in type(self.strategy)._states}
+        state.scalars["t_tif"] = self._manager._tif
+        return attach_compiled(state, on_bar, self.strategy.params, states, indicators)
+
+    def _callback(self, mask: int) -> Callable[[int, int, int], int]:
+        """The function that the kernel calls: an exception is kept and stops the run at this instant."""
+        bars, clock = self._clock.bars, self._clock
+        on_bar = getattr(self.strategy, "on_bar", None)
+        if mask == WANTS_BAR and len(bars) == 1 and on_bar is not None:
+            only = bars[0]
+
+            def one_feed(address: int, feed: int, row: int) -> int:
+                only._row = row
+                try:
+                    on_bar(only)
+                except BaseException as error:
+                    self.error = error
+                    return 1
+                return 0
+
+            return one_feed
+
+        def any_kind(address: int, kind: int, index: int) -> int:
+            try:
+                if kind >= 0:
+                    bar = bars[kind]
+                    bar._row = index
+                    clock.bar = bar
+                    clock.feed = kind
+                    on_bar(bar)  # type: ignore[misc]
+                else:
+                    self._other(kind, index)
+            except BaseException as error:
+                self.error = error
+                return 1
+            return 0
+
+        return any_kind
+
+    def _other(self, kind: int, index: int) -> None:
+        """Everything that is not one bar."""
+        strategy: Any = self.strategy
+        if kind == ON_BARS:
+            self._bars._now = self._events_at(index)
+            strategy.on_bars(self._bars)
+        elif kind == ON_ORDER_EVENT:
+            self._order_event(index)
+        elif kind == ON_TIMER:
+            now = int(self.state.scalars["now"])
+            for times, function in self._timers:
+                at = int(np.searchsorted(times, now))
+                if at < len(times) and times[at] == now:
+                    function()
+        elif kind == ON_SESSION_OPEN and hasattr(strategy, "on_session_open"):
+            strategy.on_session_open(self.symbols[index])
+        elif kind == ON_SESSION_CLOSE and hasattr(strategy, "on_session_close"):
+            strategy.on_session_close(self.symbols[index])
+
+    def _events_at(self, instant: int) -> Sequence[int]:
+        """Feeds with a bar at an instant of the run."""
+        now = self.state.scalars["now"]
+        j = int(np.searchsorted(self.market.instants, now)) if self._timers else instant
+        return self.market.event_feed[self.market.offsets[j] : self.market.offsets[j + 1]]  # type: ignore[return-value]
+
+    def _order_event(self, row: int) -> None:
+        strategy: Any = self.strategy
+        record = self.state.tables["order_events"][row]
+        number = int(record["order_id"])
+        symbol = int(self.state.tables["orders"][number]["symbol"])
+        names = Names((self.name,), self.symbols, tuple(self.tags), tuple(self.rules))
+        scales = self._scales()
+        if hasattr(strategy, "on_order"):
+            strategy.on_order(Order(self._manager, number), View(ORDER_EVENTS, record, names, scales, symbol))
+        if int(record["event"]) not in _FILL_EVENTS:
+            return
+        fill = View(FILLS, self.state.tables["fills"][int(record["fill_id"])], names, scales, symbol)
+        if hasattr(strategy, "on_fill"):
+            strategy.on_fill(fill)
+        closed, opened = fill.raw("closing_quantity"), fill.raw("quantity") - fill.raw("closing_quantity")
+        flat_before = fill.raw("position") == fill.raw("side") * fill.raw("quantity")
+        if closed and (opened or fill.raw("position") == 0):
+            self._trade("on_trade_closed", fill)
+        if opened and (closed or flat_before):
+            self._trade("on_trade_opened", fill)
+        elif not (closed and fill.raw("position") == 0):
+            self._trade("on_trade_changed", fill)
+
+    def _trade(self, name: str, fill: View) -> None:
+        if hasattr(self.strategy, name):
+            getattr(self.strategy, name)(fill)
+
+    def _scales(self) -> Scales:
+        instruments = self.market.instruments
+        decimals = self.config.account.money_decimals
+        codes = dict.fromkeys([self.config.account.currency, *(instrument.quote for instrument in instruments)])
+        return Scales.of(instruments, [Currency(code, decimals) for code in codes])
+
+    def stop(self) -> None:
+        """Call ``on_stop``."""
+        if hasattr(self.strategy, "on_stop"):
+            self.strategy.on_stop()
+
+    # -- what the strategy's methods reach -------------------------------------------------------------------------------
+
+    def feed(self, symbol: str, timeframe: str | None) -> int:
+        """Number of a feed; UsageError naming what there is."""
+        index = self.market.instrument_index(symbol)
+        if timeframe is None:
+            return self._execution[symbol]
+        wanted = parse_timeframe(timeframe)
+        for number, feed in enumerate(self.market.feeds):
+            if feed.instrument == index and feed.timeframe_ns == wanted:
+                return number
+        there = ", ".join(bar.timeframe for bar in self._clock.bars if bar.symbol == symbol)
+        raise UsageError(f"{symbol} has no bars of {timeframe}", remedy=f"it has: {there}")
+
+    def history(self, symbol: str, timeframe: str | None) -> History:
+        """History of a feed, made once."""
+        key = (symbol, timeframe)
+        if key not in self._histories:
+            number = self.feed(symbol, timeframe)
+            feed = self.market.feeds[number]
+            self._histories[key] = History(feed, number, self.market.instruments[feed.instrument], self._clock)
+        return self._histories[key]
+
+    def position(self, symbol: str) -> Position:
+        """Position in an instrument, one view per run."""
+        known = self._positions.get(symbol)
+        if known is None:
+            index = self.market.instrument_index(symbol)
+            decimals = self.config.account.money_decimals
+            known = Position(self.state, index, self.market.instruments[index], self._clock, decimals)
+            self._positions[symbol] = known
+        return known

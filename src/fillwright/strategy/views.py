@@ -1,0 +1,390 @@
+"""What a strategy sees of the market: bars, indicator series and history, each up to now and no further."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from fillwright.data.bars import timeframe_text
+from fillwright.data.market import Feed
+from fillwright.errors import UsageError
+from fillwright.indicators import crossed_above, crossed_below
+from fillwright.kernel.state import State
+from fillwright.model.instrument import Instrument
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_datetime(time_ns: int) -> datetime:
+    """UTC datetime of ns since 1970; what lies below a microsecond is cut off."""
+    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+class Bar:
+    """The latest bar of one feed. The same object is handed out at every bar: read it, do not keep it.
+
+    ``open high low close`` are floats in quote currency, ``volume`` in units (NaN without volume), ``time`` its close.
+    """
+
+    __slots__ = ("_close", "_close_time", "_high", "_lot_scale", "_low", "_open", "_open_time", "_row", "_scale", "_volume",
+                 "symbol", "timeframe")  # fmt: skip
+
+    def __init__(self, feed: Feed, instrument: Instrument) -> None:
+        self.symbol = feed.symbol
+        self.timeframe = timeframe_text(feed.timeframe_ns)
+        self._row = -1
+        self._scale = instrument.price_scale
+        self._lot_scale = instrument.quantity_scale
+        self._open, self._high = memoryview(feed.open), memoryview(feed.high)
+        self._low, self._close = memoryview(feed.low), memoryview(feed.close)
+        self._volume = None if feed.volume is None else memoryview(feed.volume)
+        self._open_time, self._close_time = memoryview(feed.open_time), memoryview(feed.close_time)
+
+    @property
+    def open(self) -> float:
+        """First price."""
+        return self._open[self._row] / self._scale
+
+    @property
+    def high(self) -> float:
+        """Highest price."""
+        return self._high[self._row] / self._scale
+
+    @property
+    def low(self) -> float:
+        """Lowest price."""
+        return self._low[self._row] / self._scale
+
+    @property
+    def close(self) -> float:
+        """Last price."""
+        return self._close[self._row] / self._scale
+
+    @property
+    def volume(self) -> float:
+        """Traded quantity, NaN where the data have none."""
+        return math.nan if self._volume is None else self._volume[self._row] / self._lot_scale
+
+    @property
+    def time(self) -> datetime:
+        """When it closed (and became known), UTC."""
+        return to_datetime(self._close_time[self._row])
+
+    @property
+    def open_time(self) -> datetime:
+        """When it opened, UTC."""
+        return to_datetime(self._open_time[self._row])
+
+    @property
+    def time_ns(self) -> int:
+        """When it closed, ns UTC."""
+        return self._close_time[self._row]
+
+    @property
+    def index(self) -> int:
+        """Its number in the feed, from 0."""
+        return self._row
+
+    def __repr__(self) -> str:
+        return f"Bar({self.symbol} {self.timeframe} {self.time}: {self.open:g} {self.high:g} {self.low:g} {self.close:g})"
+
+
+class Clock:
+    """Where the run stands: the bar in hand, and the latest row of every feed."""
+
+    __slots__ = ("bar", "bars", "feed", "state")
+
+    def __init__(self, bars: Sequence[Bar]) -> None:
+        self.bars = tuple(bars)
+        self.bar = self.bars[0]
+        self.feed = 0
+        self.state: State | None = None
+
+    def row(self, feed: int) -> int:
+        """Latest row of a feed that is known now, -1 before the first."""
+        if self.state is None:
+            return -1
+        row: int = self.state.feeds[feed]["row"] - 1
+        self.bars[feed]._row = row
+        return row
+
+
+class Series:
+    """An indicator: one value per bar, seen up to now.
+
+    In ``on_bar`` it means the bar's own instrument; ``series["SPY"]`` means that one. ``series[-1]`` is the value now, ``series[-2]``
+    the one before, ``series[-20:]`` an array; comparisons use the value now. NaN until there is enough history; a comparison or
+    crossing with NaN is false.
+    """
+
+    __slots__ = ("_above", "_arrays", "_below", "_clock", "_feeds", "_only", "name")
+
+    def __init__(self, name: str, clock: Clock, arrays: Mapping[int, np.ndarray[Any, Any]], feeds: Mapping[str, int]) -> None:
+        self.name = name
+        self._clock = clock
+        self._arrays = dict(arrays)
+        self._feeds = dict(feeds)
+        self._only: Bar | None = clock.bars[next(iter(arrays))] if len(arrays) == 1 and len(clock.bars) == 1 else None
+        self._above: dict[Any, Any] = {}
+        self._below: dict[Any, Any] = {}
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            try:
+                feed = self._feeds[key]
+            except KeyError:
+                raise UsageError(f"{self.name} is not computed for {key!r}", remedy=f"there is: {', '.join(self._feeds)}") from None
+            return Series(self.name, self._clock, {feed: self._arrays[feed]}, {key: feed})
+        feed, row = self._here()
+        return self._arrays[feed][: row + 1][key]
+
+    def _here(self) -> tuple[int, int]:
+        if self._only is not None:
+            return 0, self._only._row
+        feed = self._clock.feed if len(self._arrays) > 1 else next(iter(self._arrays))
+        if feed not in self._arrays:
+            feed = self._feeds[self._clock.bar.symbol]
+        return feed, self._clock.row(feed)
+
+    @property
+    def value(self) -> float:
+        """The value now."""
+        feed, row = self._here()
+        return float(self._arrays[feed][row]) if row >= 0 else math.nan
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __lt__(self, other: Series | float) -> bool:
+        return self.value < float(other)
+
+    def __le__(self, other: Series | float) -> bool:
+        return self.value <= float(other)
+
+    def __gt__(self, other: Series | float) -> bool:
+        return self.value > float(other)
+
+    def __ge__(self, other: Series | float) -> bool:
+        return self.value >= float(other)
+
+    def crossed_above(self, other: Series | float) -> bool:
+        """Whether it was at or below the other one bar ago and is above now."""
+        only = self._only
+        if only is not None:
+            try:
+                return self._above[other][only._row]  # type: ignore[no-any-return]
+            except KeyError:
+                self._above[other] = self._crossings(other, 0, crossed_above)
+                return self.crossed_above(other)
+        return self._crossed(self._above, other, crossed_above)
+
+    def crossed_below(self, other: Series | float) -> bool:
+        """Whether it was at or above the other one bar ago and is below now."""
+        only = self._only
+        if only is not None:
+            try:
+                return self._below[other][only._row]  # type: ignore[no-any-return]
+            except KeyError:
+                self._below[other] = self._crossings(other, 0, crossed_below)
+                return self.crossed_below(other)
+        return self._crossed(self._below, other, crossed_below)
+
+    def _crossed(self, known: dict[Any, Any], other: Series | float, function: Any) -> bool:
+        feed, row = self._here()
+        key = (other, feed)
+        if key not in known:
+            known[key] = self._crossings(other, feed, function)
+        return bool(row >= 0 and known[key][row])
+
+    def _crossings(self, other: Series | float, feed: int, function: Any) -> Any:
+        """Crossings at every bar of a feed, as a view of bools: whole-series work done once."""
+        own = self._arrays[feed]
+        if isinstance(other, Series):
+            if feed not in other._arrays:
+                raise UsageError(f"{self.name} and {other.name} are on different feeds", remedy="compare series of one timeframe")
+            against: Any = other._arrays[feed]
+        else:
+            against = np.full(len(own), float(other))
+        return memoryview(np.ascontiguousarray(function(own, against)))
+
+    def __repr__(self) -> str:
+        return f"Series({self.name}: {self.value:g})"
+
+
+class History:
+    """Bars of one feed up to now: ``.close[-20:]`` is a read-only float array that ends with the latest bar."""
+
+    __slots__ = ("_clock", "_feed", "_floats", "_instrument", "_number")
+
+    def __init__(self, feed: Feed, number: int, instrument: Instrument, clock: Clock) -> None:
+        self._feed = feed
+        self._number = number
+        self._instrument = instrument
+        self._clock = clock
+        self._floats: dict[str, np.ndarray[Any, Any]] = {}
+
+    def __len__(self) -> int:
+        return self._clock.row(self._number) + 1
+
+    def _column(self, name: str) -> Past:
+        known = self._floats.get(name)
+        if known is None:
+            values = getattr(self._feed, name)
+            if values is None:
+                raise UsageError(f"{self._feed.symbol} has no {name} data")
+            scale = self._instrument.quantity_scale if name == "volume" else self._instrument.price_scale
+            known = self._floats[name] = values / scale
+            known.setflags(write=False)
+        return Past(known, self._clock, self._number)
+
+    @property
+    def open(self) -> Past:
+        """First prices."""
+        return self._column("open")
+
+    @property
+    def high(self) -> Past:
+        """Highest prices."""
+        return self._column("high")
+
+    @property
+    def low(self) -> Past:
+        """Lowest prices."""
+        return self._column("low")
+
+    @property
+    def close(self) -> Past:
+        """Last prices."""
+        return self._column("close")
+
+    @property
+    def volume(self) -> Past:
+        """Traded quantities."""
+        return self._column("volume")
+
+    @property
+    def time(self) -> np.ndarray[Any, Any]:
+        """Close times up to now, datetime64[ns] UTC."""
+        return self._feed.close_time[: len(self)].view("datetime64[ns]")
+
+
+class Past:
+    """A float column that ends now: index and slice it like an array."""
+
+    __slots__ = ("_clock", "_feed", "_values")
+
+    def __init__(self, values: np.ndarray[Any, Any], clock: Clock, feed: int) -> None:
+        self._values = values
+        self._clock = clock
+        self._feed = feed
+
+    def __len__(self) -> int:
+        return self._clock.row(self._feed) + 1
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._values[: len(self)][key]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.asarray(self[:], dtype)
+
+    def __repr__(self) -> str:
+        return repr(self[:])
+
+
+class Bars(Mapping[str, Bar]):
+    """All instruments at one instant: ``bars["SPY"].close``; iterating gives the symbols that have a bar now."""
+
+    __slots__ = ("_clock", "_feeds", "_now")
+
+    def __init__(self, clock: Clock, feeds: Mapping[str, int]) -> None:
+        self._clock = clock
+        self._feeds = dict(feeds)
+        self._now: Sequence[int] = ()
+
+    def __getitem__(self, symbol: str) -> Bar:
+        try:
+            feed = self._feeds[symbol]
+        except KeyError:
+            raise UsageError(f"no symbol {symbol!r} in the market", remedy=f"there is: {', '.join(list(self._feeds)[:8])}") from None
+        self._clock.row(feed)
+        return self._clock.bars[feed]
+
+    def __iter__(self) -> Iterator[str]:
+        traded = set(self._feeds.values())
+        return (self._clock.bars[feed].symbol for feed in self._now if int(feed) in traded)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Position:
+    """The position in one instrument, as it is now."""
+
+    __slots__ = ("_clock", "_feed", "_index", "_instrument", "_money", "_state")
+
+    def __init__(self, state: State, index: int, instrument: Instrument, clock: Clock, money_decimals: int) -> None:
+        self._state = state
+        self._index = index
+        self._instrument = instrument
+        self._clock = clock
+        self._money = money_decimals
+        self._feed = int(state.instruments[index]["feed"])
+
+    @property
+    def quantity(self) -> float:
+        """Units, negative when short."""
+        return int(self._state.books[self._index]["position"]) / self._instrument.quantity_scale
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether there is none."""
+        return bool(self._state.books[self._index]["position"] == 0)
+
+    def _open_lots(self) -> list[Any]:
+        lots = self._state.tables["lots"]
+        k = int(self._state.books[self._index]["head"])
+        found = []
+        while k >= 0:
+            found.append(lots[k])
+            k = int(lots[k]["next"])
+        return found
+
+    @property
+    def _cost(self) -> int:
+        return sum(int(lot["cost"]) for lot in self._open_lots())
+
+    @property
+    def average_price(self) -> float:
+        """Average price of the open lots, NaN when flat."""
+        lots = int(self._state.books[self._index]["position"])
+        if lots == 0:
+            return math.nan
+        mul, div = self._instrument.money_ratio(self._money)
+        return self._cost * div / (lots * mul) / self._instrument.price_scale
+
+    @property
+    def value(self) -> float:
+        """Value at the mark, in quote currency; negative when short."""
+        return int(self._state.instruments[self._index]["value"]) / 10**self._money
+
+    @property
+    def unrealised(self) -> float:
+        """Value minus cost, in quote currency, before fees."""
+        return (int(self._state.instruments[self._index]["value"]) - self._cost) / 10**self._money
+
+    @property
+    def bars_held(self) -> int:
+        """Bars since its oldest open lot, 0 when flat."""
+        lots = self._open_lots()
+        if not lots:
+            return 0
+        feed = self._clock.bars[self._feed]
+        entered = int(np.searchsorted(np.frombuffer(feed._close_time, np.int64), int(lots[0]["instant"])))
+        return self._clock.row(self._feed) - entered
+
+    def __repr__(self) -> str:
+        return f"Position({self._instrument.symbol}: {self.quantity:g} at {self.average_price:g})"

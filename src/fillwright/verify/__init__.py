@@ -1,0 +1,105 @@
+"""Verification of a result folder: an accounting of its own, sharing no code with the engine.
+
+From the input columns of orders, events and fills, the booking method and the marks it recomputes every derived column of
+every table and compares cell by cell.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from fillwright.errors import CheckFailed
+from fillwright.verify.audit import Audit, Check, Verification
+from fillwright.verify.equity import check_equity
+from fillwright.verify.hashes import check_hashes
+from fillwright.verify.ledger import book, check_ledger, check_postings
+from fillwright.verify.orders import check_orders
+from fillwright.verify.reading import Folder
+from fillwright.verify.trades import check_trades
+
+__all__ = ["Check", "Verification", "verify_folder"]
+
+UNCHECKED = "not recomputed by this version"
+
+
+def verify_folder(path: str | os.PathLike[str], *, hashes: bool = True) -> Verification:
+    """Verify a result folder from what it holds alone; ``hashes`` also compares the files with certificate.json.
+
+    Differences are failed checks that name file, row, column, what was found and what was expected. CheckFailed names a
+    file that is missing or so damaged that nothing can be compared.
+    """
+    base = Path(path)
+    if not base.is_dir():
+        raise CheckFailed("is no folder", where=str(base), remedy="give the folder of a saved run")
+    checks = check_hashes(base) if hashes else []
+    try:
+        audit = _recompute(base)
+    except CheckFailed as error:
+        changed = [check.detail for check in checks if not check.ok]
+        if changed:
+            raise CheckFailed(f"{error.message} ({'; '.join(changed)})", where=error.where, remedy=error.remedy) from error
+        raise
+    inputs = tuple(f"{name}: {', '.join(columns)}" for name, columns in _inputs(audit.folder).items())
+    return Verification(str(base), (*checks, *audit.checks), inputs)
+
+
+def _recompute(base: Path) -> Audit:
+    folder = Folder(base)
+    audit = Audit(folder)
+    try:
+        _ids(audit)
+        ledger = book(folder)
+        check_ledger(audit, ledger)
+        check_orders(audit, ledger.notional, np.array(ledger.price, np.int64))
+        money, quantity = check_postings(audit, ledger)
+        check_trades(audit, ledger)
+        check_equity(audit, money, quantity)
+        _intents(audit)
+    except (KeyError, IndexError, ValueError, ZeroDivisionError, OverflowError) as error:
+        # Inputs that no run writes; say so rather than show where our arithmetic stumbled over them.
+        raise CheckFailed(
+            f"holds values that no run writes ({type(error).__name__}: {error})", where=str(base),
+            remedy="a file was changed; verify with hashes names it",
+        ) from error  # fmt: skip
+    _everything(audit)
+    return audit
+
+
+def _ids(audit: Audit) -> None:
+    """Row numbers are the row numbers."""
+    for name, sheet in audit.folder.sheets.items():
+        for column in (column for column, kind in sheet.kinds.items() if kind == "id"):
+            audit.column(name, column, np.arange(sheet.rows))
+
+
+def _intents(audit: Audit) -> None:
+    """Every intent ended in orders or was counted as no change."""
+    folder = audit.folder
+    asked, unchanged = (folder.counters.get(name, 0) for name in ("intents", "no_change"))
+    intents = folder["orders"]["intent_id"]
+    found = len(np.unique(intents[intents >= 0])) + unchanged
+    spare = 1 if folder.state in ("failed", "interrupted") else 0
+    agrees = found <= asked <= found + spare
+    text = f"run.json counts {asked} intents, orders and no_change account for {found}"
+    audit.say("orders.intents", asked, [] if agrees else [text])
+
+
+def _everything(audit: Audit) -> None:
+    """No derived column is left out."""
+    left = [
+        f"{name}.parquet column {column}: {UNCHECKED}"
+        for name, sheet in audit.folder.sheets.items()
+        for column, role in sheet.roles.items()
+        if role != "input" and (name, column) not in audit.seen
+    ]
+    audit.say("folder.columns", sum(len(sheet.columns) for sheet in audit.folder.sheets.values()), left)
+
+
+def _inputs(folder: Folder) -> dict[str, list[str]]:
+    return {
+        f"{name}.parquet": [column for column, role in sheet.roles.items() if role == "input"]
+        for name, sheet in folder.sheets.items()
+    }

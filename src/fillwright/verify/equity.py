@@ -1,0 +1,139 @@
+"""Equity a second time: balances from postings, valued at the marks and rates that the folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fillwright.verify.audit import Audit
+from fillwright.verify.exact import product
+from fillwright.verify.reading import FX_DECIMALS, Array, Folder
+
+
+@dataclass(frozen=True)
+class _Postings:
+    """Columns of postings, as they must be: place is the stored instant from which a row counts (m = never)."""
+
+    place: Array
+    currency: Array
+    symbol: Array
+    strategy: Array
+    money: Array
+    quantity: Array
+    is_cash: Array
+    is_position: Array
+
+
+def check_equity(audit: Audit, money: Array, quantity: Array) -> None:
+    """Compare equity, cash, value of positions and drawdown at every stored instant; then each currency's revaluation."""
+    folder = audit.folder
+    instants = folder["equity"]["instant"]
+    sheet = folder["postings"]
+    late = np.flatnonzero(np.diff(instants) <= 0).tolist()
+    audit.say("equity.instants", len(instants), [f"equity.parquet row {row + 1} column instant: not after the row above" for row in late])
+    place = np.searchsorted(instants, sheet["instant"], "left")
+    texts, strategy = np.unique(np.where(sheet["strategy"] == None, "", sheet["strategy"]).astype(str), return_inverse=True)  # noqa: E711
+    del texts
+    postings = _Postings(
+        place, folder.currency_of("postings"), folder.symbols("postings"), strategy, money, quantity,
+        sheet["account"] == "cash", sheet["account"] == "position",
+    )  # fmt: skip
+    m = len(instants)
+    wrong: list[str] = []
+    equity, cash_base = np.zeros(m, np.int64), np.zeros(m, np.int64)
+    values = _position_values(folder, postings, instants, wrong)
+    for c, currency in enumerate(folder.currencies):
+        cash = _running(postings, (postings.currency == c) & postings.is_cash, postings.money, m)
+        balance = cash + values[c]
+        if c == 0:
+            equity, cash_base = equity + balance, cash_base + cash
+            continue
+        rate = _forward(folder, instants, "currency", c)
+        missing = np.flatnonzero((balance != 0) & (rate == 0))
+        wrong += [f"marks.parquet: no rate of {currency.code} at row {row} of equity.parquet" for row in missing[:9].tolist()]
+        divisor = 10 ** (FX_DECIMALS + currency.decimals - folder.currencies[0].decimals)
+        equity = equity + product(balance, rate, 1, divisor)
+        cash_base = cash_base + product(cash, rate, 1, divisor)
+        _revaluation(audit, currency.code, balance, rate, divisor)
+    audit.say("equity.marks", folder["marks"].rows, wrong)
+    audit.column("equity", "equity", equity)
+    audit.column("equity", "cash", cash_base)
+    audit.column("equity", "positions_value", equity - cash_base)
+    audit.column("equity", "drawdown", np.maximum.accumulate(equity) - equity if m else equity)
+
+
+def _running(postings: _Postings, rows: Array, amounts: Array, m: int) -> Array:
+    """[m] running sum of the chosen rows at the stored instants."""
+    steps = np.zeros(m + 1, amounts.dtype)
+    np.add.at(steps, postings.place[rows], amounts[rows])
+    return np.cumsum(steps)[:m]
+
+
+def _position_values(folder: Folder, postings: _Postings, instants: Array, wrong: list[str]) -> list[Array]:
+    """Per currency [m]: sum of the positions' values, each strategy and instrument rounded by itself."""
+    m = len(instants)
+    values: list[Array] = [np.zeros(m, np.int64) for _ in folder.currencies]
+    rows = np.flatnonzero(postings.is_position)
+    order = rows[np.lexsort((rows, postings.strategy[rows], postings.symbol[rows]))]
+    for part in _groups(postings.symbol[order], postings.strategy[order]):
+        mine = order[part]
+        symbol = int(postings.symbol[mine[0]])
+        if symbol < 0:
+            wrong.append(f"postings.parquet row {int(mine[0])} column symbol: a position needs an instrument")
+            continue
+        instrument = folder.instruments[symbol]
+        held = np.cumsum(postings.quantity[mine])
+        where = postings.place[mine]
+        last = np.append(where[1:] != where[:-1], True)
+        start = int(where[0])
+        lots = np.repeat(held[last], np.diff(np.append(where[last], m)))
+        mark = _forward(folder, instants, "symbol", symbol)[start:]
+        blind = np.flatnonzero((mark == 0) & (lots != 0))
+        wrong += [f"marks.parquet: no mark of {instrument.symbol} at row {r} of equity.parquet" for r in (blind[:9] + start).tolist()]
+        value = product(mark, lots, instrument.mul, instrument.div)
+        whole = values[instrument.currency]
+        if value.dtype == object and whole.dtype != object:
+            whole = values[instrument.currency] = whole.astype(object)
+        whole[start:] += value
+    return values
+
+
+def _groups(*keys: Array) -> Iterator[slice]:
+    """Slices of equal keys in sorted arrays."""
+    if not len(keys[0]):
+        return
+    change = np.zeros(len(keys[0]) - 1, np.bool_)
+    for key in keys:
+        change |= key[1:] != key[:-1]
+    bounds = [0, *(np.flatnonzero(change) + 1).tolist(), len(keys[0])]
+    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+        yield slice(a, b)
+
+
+def _forward(folder: Folder, instants: Array, by: str, index: int) -> Array:
+    """[m] the instrument's mark or the currency's rate at each stored instant, carried forward; 0 before the first."""
+    sheet = folder["marks"]
+    names, column = (folder.symbol_index, "price") if by == "symbol" else (folder.currency_index, "rate")
+    name = next(name for name, number in names.items() if number == index)
+    rows = np.flatnonzero(sheet[by] == name)
+    known = np.append(0, folder.units("marks", column)[rows])
+    place = np.searchsorted(sheet["instant"][rows], instants, "right")
+    return np.asarray(known[place])
+
+
+def _revaluation(audit: Audit, code: str, balance: Array, rate: Array, divisor: int) -> None:
+    """Change of a currency's worth = flows at their rate + balance x change of rate, within half a unit per rounding taken.
+
+    Flows are never rounded to base, so only the first and the last balance are: two roundings, one unit at most.
+    """
+    if len(balance) < 2:
+        return
+    b, r = balance.astype(object), rate.astype(object)
+    flows = ((b[1:] - b[:-1]) * r[1:]).sum()
+    revalued = (b[:-1] * (r[1:] - r[:-1])).sum()
+    worth = product(balance[[0, -1]], rate[[0, -1]], 1, divisor)
+    residual = abs((int(worth[1]) - int(worth[0])) * divisor - flows - revalued)
+    note = f"revaluation of {code} {revalued / divisor:,.0f} money units, off by {residual / divisor:.3f}, bound 1 (2 roundings)"
+    audit.say(f"fx.{code}", len(balance) - 1, [note] if residual > divisor else [], note)

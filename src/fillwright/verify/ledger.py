@@ -1,0 +1,288 @@
+"""The books a second time: price and notional of each fill, its lots, positions, and the postings that follow."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fillwright.verify.audit import Audit
+from fillwright.verify.exact import half_even
+from fillwright.verify.reading import Array, Folder
+
+STEPS = ("spread", "slippage", "impact", "limit", "tick")
+SIDES = {"buy": 1, "sell": -1}
+
+
+@dataclass
+class Lot:
+    """A lot; ``entries`` are (fill, quantity) put in, ``closes`` rows of lot_closes taken out."""
+
+    number: int
+    key: tuple[str | None, int]
+    side: int
+    open_fill: int
+    instant: int
+    remaining: int
+    cost: int
+    fee: int
+    entries: list[tuple[int, int]]
+    closes: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Close:
+    """A row of lot_closes."""
+
+    lot: Lot
+    fill: int
+    instant: int
+    quantity: int
+    cost: int
+    proceeds: int
+    fee_in: int
+    fee_out: int
+
+
+@dataclass
+class Books:
+    """The state of strategy and instrument."""
+
+    lots: deque[Lot] = field(default_factory=deque)
+    position: int = 0
+    cost: int = 0
+    realised: int = 0
+    fees: int = 0
+
+
+@dataclass
+class Ledger:
+    """Everything booked, one entry per fill where it is a list."""
+
+    strategy: list[str | None]
+    symbol: list[int]
+    side: list[int]
+    quantity: list[int]
+    price: list[int]
+    notional: list[int]
+    fee: list[int]
+    instant: list[int]
+    closing: list[int] = field(default_factory=list)
+    lot_id: list[int] = field(default_factory=list)
+    position: list[int] = field(default_factory=list)
+    cost: list[int] = field(default_factory=list)
+    average: list[int] = field(default_factory=list)
+    realised: list[int] = field(default_factory=list)
+    fees: list[int] = field(default_factory=list)
+    lots: list[Lot] = field(default_factory=list)
+    closes: list[Close] = field(default_factory=list)
+    books: dict[tuple[str | None, int], Books] = field(default_factory=dict)
+
+
+def book(folder: Folder) -> Ledger:
+    """Book every fill, in order, from orders' and fills' input columns."""
+    orders, fills = folder["orders"], folder["fills"]
+    order = folder.references("fills", "order_id", "orders")
+    symbol = folder.order_symbol[order] if fills.rows else np.zeros(0, np.int64)
+    reference = folder.units("fills", "reference_price")
+    price = reference + sum(folder.units("fills", step) for step in STEPS)
+    quantity = folder.units("fills", "quantity")
+    notional = []
+    for index, amount, lots in zip(symbol.tolist(), price.tolist(), quantity.tolist(), strict=True):
+        instrument = folder.instruments[index]
+        notional.append(half_even(int(amount) * int(lots) * instrument.mul, instrument.div))
+    ledger = Ledger(
+        strategy=orders["strategy"][order].tolist(),
+        symbol=symbol.tolist(),
+        side=[SIDES[text] for text in orders["side"][order].tolist()],
+        quantity=[int(value) for value in quantity],
+        price=[int(value) for value in price],
+        notional=notional,
+        fee=[int(value) for value in folder.units("fills", "fee")],
+        instant=fills["instant"].tolist(),
+    )
+    for fill in range(fills.rows):
+        _book_fill(folder, ledger, fill)
+    return ledger
+
+
+def _book_fill(folder: Folder, ledger: Ledger, fill: int) -> None:
+    key = ledger.strategy[fill], ledger.symbol[fill]
+    side, quantity, fee = ledger.side[fill], ledger.quantity[fill], ledger.fee[fill]
+    books = ledger.books.setdefault(key, Books())
+    money, left = -side * ledger.notional[fill], quantity
+    books.fees += fee
+    while left and books.lots and books.lots[0].side != side:
+        lot = books.lots[-1] if folder.lots == "lifo" else books.lots[0]
+        part = min(left, lot.remaining)
+        whole = part == lot.remaining
+        last = part == left
+        close = Close(
+            lot, fill, ledger.instant[fill], part,
+            cost=lot.cost if whole else half_even(lot.cost * part, lot.remaining),
+            proceeds=money if last else half_even(money * part, left),
+            fee_in=lot.fee if whole else half_even(lot.fee * part, lot.remaining),
+            fee_out=fee if last else half_even(fee * part, left),
+        )  # fmt: skip
+        lot.closes.append(len(ledger.closes))
+        ledger.closes.append(close)
+        lot.remaining, lot.cost, lot.fee = lot.remaining - part, lot.cost - close.cost, lot.fee - close.fee_in
+        money, fee, left = money - close.proceeds, fee - close.fee_out, left - part
+        books.cost -= close.cost
+        books.realised += close.proceeds - close.cost
+        if whole:
+            books.lots.remove(lot) if folder.lots != "lifo" else books.lots.pop()
+    ledger.closing.append(quantity - left)
+    ledger.lot_id.append(_open(folder, ledger, books, key, fill, left, -money, fee) if left else -1)
+    books.cost -= money
+    books.position += side * quantity
+    _state_after(folder, ledger, books, key[1])
+
+
+def _open(
+    folder: Folder, ledger: Ledger, books: Books, key: tuple[str | None, int], fill: int, quantity: int, cost: int, fee: int
+) -> int:
+    """Put what is left of a fill into a lot; its number."""
+    if folder.lots == "average" and books.lots:
+        lot = books.lots[0]
+        lot.remaining, lot.cost, lot.fee = lot.remaining + quantity, lot.cost + cost, lot.fee + fee
+        lot.entries.append((fill, quantity))
+        return lot.number
+    lot = Lot(
+        len(ledger.lots), key, ledger.side[fill], fill, ledger.instant[fill], quantity, cost, fee, entries=[(fill, quantity)]
+    )
+    ledger.lots.append(lot)
+    books.lots.append(lot)
+    return lot.number
+
+
+def _state_after(folder: Folder, ledger: Ledger, books: Books, symbol: int) -> None:
+    ledger.position.append(books.position)
+    ledger.cost.append(books.cost)
+    ledger.average.append(unit_price(folder, symbol, books.cost, books.position))
+    ledger.realised.append(books.realised)
+    ledger.fees.append(books.fees)
+
+
+def unit_price(folder: Folder, symbol: int, cost: int, lots: int) -> int:
+    """Price units per unit of what was paid for lots, half to even; 0 for no lots."""
+    instrument = folder.instruments[symbol]
+    if lots == 0:
+        return 0
+    return half_even(cost * instrument.div if lots > 0 else -cost * instrument.div, abs(lots) * instrument.mul)
+
+
+def check_ledger(audit: Audit, ledger: Ledger) -> None:
+    """Compare fills, lot closes and positions with the books."""
+    folder = audit.folder
+    symbols = [folder.instruments[index].symbol for index in ledger.symbol]
+    sides = ["buy" if side > 0 else "sell" for side in ledger.side]
+    for column, values in (
+        ("strategy", ledger.strategy), ("symbol", symbols), ("side", sides), ("price", ledger.price),
+        ("notional", ledger.notional), ("closing_quantity", ledger.closing), ("lot_id", ledger.lot_id),
+        ("position", ledger.position),
+    ):  # fmt: skip
+        audit.column("fills", column, values)
+    closes = ledger.closes
+    for column, rows in (
+        ("lot_id", [c.lot.number for c in closes]), ("fill_id", [c.fill for c in closes]),
+        ("instant", [c.instant for c in closes]), ("open_fill", [c.lot.open_fill for c in closes]),
+        ("strategy", [c.lot.key[0] for c in closes]), ("symbol", [folder.instruments[c.lot.key[1]].symbol for c in closes]),
+        ("side", ["buy" if c.lot.side > 0 else "sell" for c in closes]), ("quantity", [c.quantity for c in closes]),
+        ("cost", [c.cost for c in closes]), ("proceeds", [c.proceeds for c in closes]),
+        ("realised", [c.proceeds - c.cost for c in closes]), ("fee_in", [c.fee_in for c in closes]),
+        ("fee_out", [c.fee_out for c in closes]),
+    ):  # fmt: skip
+        audit.column("lot_closes", column, rows)
+    for column, numbers in (
+        ("fill_id", list(range(len(symbols)))), ("instant", ledger.instant), ("strategy", ledger.strategy), ("symbol", symbols),
+        ("quantity", ledger.position), ("cost", ledger.cost), ("average_price", ledger.average),
+        ("realised", ledger.realised), ("fees", ledger.fees),
+    ):  # fmt: skip
+        audit.column("positions", column, numbers)
+
+
+def check_postings(audit: Audit, ledger: Ledger) -> tuple[Array, Array]:
+    """Compare postings with what each fill and deposit must have posted; returns (money, quantity) as they must be."""
+    folder = audit.folder
+    sheet = folder["postings"]
+    money, lots = folder.units("postings", "money").copy(), folder.units("postings", "quantity").copy()
+    accounts, fills, entries = sheet["account"].tolist(), sheet["fill_id"].tolist(), sheet["entry"].tolist()
+    instants, strategies = sheet["instant"].tolist(), sheet["strategy"].tolist()
+    currency = folder.currency_of("postings").tolist()
+    seen: dict[int, list[str]] = {}
+    entry_of: dict[int, int] = {}
+    wrong, odd = [], []
+    for row, fill in enumerate(fills):
+        account = accounts[row]
+        if fill < 0:
+            continue
+        if fill >= len(ledger.side):
+            wrong.append(f"postings.parquet row {row} column fill_id: there is no fill {fill}")
+            continue
+        signed = ledger.side[fill] * ledger.notional[fill]
+        moved = ledger.side[fill] * ledger.quantity[fill]
+        parts = seen.setdefault(fill, [])
+        paid = -ledger.fee[fill] if "cash" in parts else -signed
+        amounts = {
+            "cash": (paid, 0), "trading": (signed, -moved), "position": (0, moved), "fees": (ledger.fee[fill], 0),
+        }  # fmt: skip
+        parts.append(account)
+        if account not in amounts:
+            wrong.append(f"postings.parquet row {row} column account: a fill posts nothing to {account}")
+            continue
+        money[row], lots[row] = amounts[account]
+        quote = folder.instruments[ledger.symbol[fill]].currency
+        if (instants[row], currency[row], strategies[row]) != (ledger.instant[fill], quote, ledger.strategy[fill]):
+            odd.append(f"postings.parquet row {row}: instant, currency or strategy is not that of fill {fill}")
+        if entry_of.setdefault(fill, entries[row]) != entries[row]:
+            odd.append(f"postings.parquet row {row} column entry: fill {fill} is spread over two entries")
+    for fill, fee in enumerate(ledger.fee):
+        must = ["cash", "trading", "position"] + (["cash", "fees"] if fee else [])
+        if sorted(seen.get(fill, ())) != sorted(must):
+            wrong.append(f"postings.parquet: fill {fill} must have posted to {', '.join(must)}")
+    _deposits(audit, money, lots)
+    audit.say("postings.accounts", sheet.rows, wrong)
+    audit.say("postings.inputs", sheet.rows, odd)
+    audit.column("postings", "money", money)
+    audit.column("postings", "quantity", lots)
+    _entries(audit)
+    return money, lots
+
+
+def _deposits(audit: Audit, money: Array, lots: Array) -> None:
+    """Postings without a fill: the first deposit of each currency is the configured initial cash; no lots move."""
+    folder = audit.folder
+    sheet = folder["postings"]
+    rows = np.flatnonzero(sheet["fill_id"] < 0)
+    lots[rows] = 0
+    expected = {code: int(cash * 10 ** folder.currencies[folder.currency_index[code]].decimals)
+                for code, cash in folder.cash.items() if code in folder.currency_index}  # fmt: skip
+    signs = {"cash": 1, "transfers": -1}
+    done: set[tuple[str, str]] = set()
+    for row in rows.tolist():
+        account, code = sheet["account"][row], sheet["currency"][row]
+        if account in signs and (account, code) not in done and code in expected:
+            money[row] = signs[account] * expected[code]
+            done.add((account, code))
+    missing = [code for code, cash in expected.items() if cash and ("cash", code) not in done]
+    audit.say("postings.deposits", len(rows), [f"postings.parquet: no deposit of the initial cash in {code}" for code in missing])
+
+
+def _entries(audit: Audit) -> None:
+    """Every entry sums to zero, as it stands in the file: money in each currency, lots in each instrument."""
+    folder = audit.folder
+    sheet = folder["postings"]
+    wrong = []
+    for column, per in (("money", folder.currency_of("postings")), ("quantity", folder.symbols("postings"))):
+        values = folder.units("postings", column)
+        order = np.lexsort((per, sheet["entry"]))
+        entry, kind = sheet["entry"][order], per[order]
+        starts = np.flatnonzero(np.append(True, (entry[1:] != entry[:-1]) | (kind[1:] != kind[:-1])))[: len(order)]
+        sums = np.add.reduceat(values[order], starts) if len(order) else values
+        if column == "quantity":
+            sums = np.where(kind[starts] < 0, 0, sums) if len(order) else sums
+        for place in np.flatnonzero(sums).tolist():
+            wrong.append(f"postings.parquet column {column}: entry {int(entry[starts[place]])} sums to {sums[place]}, not 0")
+    audit.say("postings.entries", sheet.rows, wrong)

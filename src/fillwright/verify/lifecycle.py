@@ -1,0 +1,72 @@
+"""The legal life of an order, written down a second time for the verifier: FIX 5.0 SP2, appendix D, in words."""
+
+from __future__ import annotations
+
+ENDED = ("denied", "filled", "canceled", "rejected", "expired")
+"""States in which nothing is left to work."""
+
+FILLS = ("fill_part", "fill_all")
+
+_TABLE = """
+initialized       deny denied            submit pending_new
+pending_new       accept new             reject rejected        fill_part partially_filled
+pending_new       fill_all filled        cancel_request =       cancel_reject =
+pending_new       replace_request =      replace_reject =       cancel canceled
+pending_new       expire expired         shrink =               lose unknown
+new               trigger =              fill_part partially_filled   fill_all filled
+new               cancel_request =       cancel canceled        cancel_reject =
+new               replace_request =      replace =              replace_reject =
+new               expire expired         release =              shrink =
+new               reject rejected        suspend suspended      done_for_day done_for_day
+new               lose unknown           bust =
+partially_filled  trigger =              fill_part =            fill_all filled
+partially_filled  cancel_request =       cancel canceled        cancel_reject =
+partially_filled  replace_request =      replace =              replace_reject =
+partially_filled  expire expired         release =              shrink =
+partially_filled  reject canceled        suspend suspended      done_for_day done_for_day
+partially_filled  lose unknown           bust =
+suspended         resume new             cancel_request =       cancel canceled
+suspended         cancel_reject =        expire expired
+done_for_day      resume new             cancel_request =       cancel canceled
+done_for_day      cancel_reject =        expire expired
+filled            cancel_reject =        replace_reject =       bust partially_filled
+canceled          fill_part =            fill_all filled        cancel_reject =
+canceled          replace_reject =       bust =
+expired           fill_part =            fill_all filled        cancel_reject =
+expired           replace_reject =       bust =
+rejected          cancel_reject =        replace_reject =
+unknown           accept new             reject rejected        fill_part partially_filled
+unknown           fill_all filled        cancel canceled        expire expired
+"""
+
+
+def _parse(text: str) -> dict[tuple[str, str], str]:
+    legal = {}
+    for line in text.split("\n"):
+        state, *pairs = line.split() or [""]
+        for event, after in zip(pairs[::2], pairs[1::2], strict=True):
+            legal[state, event] = state if after == "=" else after
+    return legal
+
+
+LEGAL = _parse(_TABLE)
+"""(state, event) -> state; a pair that is not here is illegal."""
+
+PENDING_CANCEL, PENDING_REPLACE, HELD, TRIGGERED = 1, 2, 4, 8
+MOVING = PENDING_CANCEL | PENDING_REPLACE | HELD | TRIGGERED
+"""Flag bits that events set and clear; the others belong to the order from its first event to its last."""
+
+SETS = {"cancel_request": PENDING_CANCEL, "replace_request": PENDING_REPLACE, "trigger": TRIGGERED}
+CLEARS = {
+    "cancel": PENDING_CANCEL,
+    "cancel_reject": PENDING_CANCEL,
+    "replace": PENDING_REPLACE,
+    "replace_reject": PENDING_REPLACE,
+    "release": HELD,
+}
+
+
+def flags_after(flags: int, event: str, ends: bool) -> int:
+    """Moving flag bits after an event; an order that ends has nothing pending and is not held."""
+    flags = (flags | SETS.get(event, 0)) & ~CLEARS.get(event, 0)
+    return flags & TRIGGERED if ends else flags

@@ -1,0 +1,192 @@
+"""What holds in every run of the reference engine, and that the generator really makes everything happen."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given
+
+from fillwright.model import columns
+from fillwright.model.codes import (
+    Account,
+    BarPath,
+    ExitReason,
+    Liquidity,
+    Lots,
+    OrderEvent,
+    OrderFlag,
+    OrderStatus,
+    OrderType,
+    Reason,
+    Stage,
+    TimeInForce,
+)
+from fillwright.model.lifecycle import TERMINAL, TRANSITIONS
+from reference import scenario as scenario_module
+from reference.engine import run
+from reference.scenario import Journal, Scenario, as_python
+from strategies import random_scenario, scenarios
+
+SEEDS = range(300)
+NEVER = {  # rules that do not exist yet
+    OrderEvent.SUSPEND, OrderEvent.RESUME, OrderEvent.DONE_FOR_DAY, OrderEvent.LOSE, OrderEvent.BUST,
+}  # fmt: skip
+NO_REASON_YET = {Reason.PRICE_NOT_POSITIVE, Reason.WARMUP, Reason.TRADING_HALTED, Reason.SCALE_IN_NOT_ALLOWED}
+NO_EXIT_YET = {ExitReason.TARGET, ExitReason.TRAILING, ExitReason.CORPORATE_ACTION}
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[tuple[Scenario, Journal]]:
+    made = [random_scenario(seed) for seed in SEEDS]
+    return [(scenario, run(scenario)) for scenario in made]
+
+
+def check(scenario: Scenario, journal: Journal) -> None:
+    """Everything that must hold in every journal."""
+    check_columns(journal)
+    check_orders(scenario, journal)
+    check_fills(scenario, journal)
+    check_books(journal)
+
+
+def check_columns(journal: Journal) -> None:
+    for table in (columns.ORDERS, columns.ORDER_EVENTS, columns.FILLS, columns.POSTINGS, columns.LOT_CLOSES):
+        names = {column.name for column in table.canonical}
+        for number, row in enumerate(getattr(journal, table.name)):
+            assert set(row) == names
+            assert row[table.columns[0].name] == number
+            assert all(type(value) is int and abs(value) < 2**63 for value in row.values()), row
+
+
+def check_orders(scenario: Scenario, journal: Journal) -> None:
+    state = dict.fromkeys(range(len(journal.orders)), OrderStatus.INITIALIZED)
+    for event in journal.order_events:
+        before, after = OrderStatus(event["status_before"]), OrderStatus(event["status"])
+        assert state[event["order_id"]] == before
+        assert TRANSITIONS[before, OrderEvent(event["event"])] == after
+        state[event["order_id"]] = after
+        over = after in TERMINAL
+        if event["event"] != OrderEvent.REPLACE_REQUEST:
+            assert event["leaves_quantity"] == (0 if over else event["quantity"] - event["cum_quantity"])
+        assert 0 <= event["cum_quantity"] <= event["quantity"] or event["event"] == OrderEvent.REPLACE_REQUEST
+        assert not (over and event["flags"] & (OrderFlag.PENDING_CANCEL | OrderFlag.PENDING_REPLACE))
+    filled: Counter[int] = Counter()
+    for fill in journal.fills:
+        filled[fill["order_id"]] += fill["quantity"]
+    for order in journal.orders:
+        assert order["status"] == state[order["order_id"]]
+        assert order["status"] in TERMINAL
+        assert order["cum_quantity"] == filled[order["order_id"]]
+        assert (order["status"] == OrderStatus.FILLED) == (order["cum_quantity"] == order["quantity"] > 0)
+        assert order["done_at"] > 0
+    intents = {order["intent_id"] for order in journal.orders} - {-1}
+    assert len(intents) + journal.counters["no_change"] == journal.counters["intents"]
+    assert scenario.settings.warmup_instants == 0 or all(order["decided_at"] > scenario.instants[0] for order in journal.orders)
+
+
+def check_fills(scenario: Scenario, journal: Journal) -> None:
+    bars = {(i, bar.open_time): bar for i, feed in enumerate(scenario.bars) for bar in feed}
+    taken: Counter[tuple[int, int]] = Counter()
+    for fill in journal.fills:
+        bar = bars[fill["symbol"], fill["event_time"]]
+        order = journal.orders[fill["order_id"]]
+        assert bar.low <= fill["reference_price"] <= bar.high
+        assert fill["price"] == sum(fill[n] for n in ("reference_price", "spread", "slippage", "impact", "limit", "tick")) > 0
+        assert fill["price"] % (scenario.instruments[fill["symbol"]].tick or 1) == 0
+        assert order["decided_at"] <= order["sent_at"] <= fill["time"] <= fill["instant"] == bar.close_time
+        assert fill["quantity"] > 0
+        assert fill["liquidity"] == Liquidity.TAKER or fill["slippage"] == 0
+        if fill["available"] >= 0:
+            taken[fill["symbol"], fill["event_time"]] += fill["quantity"]
+            share = bar.volume * scenario.settings.participation // 10**9
+            assert fill["available"] - fill["quantity"] == share - taken[fill["symbol"], fill["event_time"]] >= 0
+
+
+def check_books(journal: Journal) -> None:
+    entries: dict[tuple[int, int], int] = defaultdict(int)
+    lots: dict[tuple[int, int], int] = defaultdict(int)
+    cash: Counter[int] = Counter()
+    held: Counter[int] = Counter()
+    for row in journal.postings:
+        entries[row["entry"], row["currency"]] += row["money"]
+        lots[row["entry"], row["symbol"]] += row["quantity"]
+        if row["account"] == Account.CASH:
+            cash[row["currency"]] += row["money"]
+        if row["account"] == Account.POSITION:
+            held[row["symbol"]] += row["quantity"]
+    assert not any(entries.values())
+    assert not any(lots.values())
+    assert all(money == cash[currency] for currency, money in journal.cash.items())
+    assert all(quantity == held[i] for i, quantity in journal.positions.items())
+    closed: dict[int, Counter[str]] = defaultdict(Counter)
+    for row in journal.lot_closes:
+        assert row["realised"] == row["proceeds"] - row["cost"]
+        closed[row["fill_id"]].update({"quantity": row["quantity"], "fee": row["fee_out"], "proceeds": row["proceeds"]})
+    for fill in journal.fills:
+        part = closed[fill["fill_id"]]
+        assert part["quantity"] == fill["closing_quantity"]
+        assert (fill["lot_id"] >= 0) == (part["quantity"] < fill["quantity"])
+        if fill["lot_id"] < 0:
+            assert part["fee"] == fill["fee"]
+            assert part["proceeds"] == -fill["side"] * fill["notional"]
+
+
+def test_the_books_balance_in_every_run(runs: list[tuple[Scenario, Journal]]) -> None:
+    for scenario, journal in runs:
+        check(scenario, journal)
+
+
+@given(scenarios())
+def test_the_books_balance_in_any_run(scenario: Scenario) -> None:
+    check(scenario, run(scenario))
+
+
+def test_a_seed_always_gives_the_same_run(runs: list[tuple[Scenario, Journal]]) -> None:
+    for seed in (0, 7, 299):
+        scenario, journal = runs[seed]
+        assert random_scenario(seed) == scenario
+        assert run(scenario) == journal
+
+
+def test_a_printed_scenario_can_be_read_back(runs: list[tuple[Scenario, Journal]]) -> None:
+    names = vars(scenario_module)
+    for scenario, _ in runs[:40]:
+        assert eval(as_python(scenario), dict(names)) == scenario
+
+
+def test_a_scenario_has_20_to_120_instants(runs: list[tuple[Scenario, Journal]]) -> None:
+    assert all(20 <= len(scenario.instants) <= 120 for scenario, _ in runs)
+
+
+# -------------------------------------------------------------------- the generator reaches everything
+
+
+def test_every_event_and_reason_occurs(runs: list[tuple[Scenario, Journal]]) -> None:
+    events = {event["event"] for _, journal in runs for event in journal.order_events}
+    reasons = {event["reason"] for _, journal in runs for event in journal.order_events}
+    exits = {fill["exit_reason"] for _, journal in runs for fill in journal.fills}
+    assert set(OrderEvent) - events == NEVER
+    assert set(Reason) - reasons == NO_REASON_YET
+    assert set(ExitReason) - exits == NO_EXIT_YET
+
+
+def test_every_kind_of_order_occurs_and_fills(runs: list[tuple[Scenario, Journal]]) -> None:
+    filled = {(order["type"], order["tif"]) for _, journal in runs for order in journal.orders if order["cum_quantity"]}
+    types = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+    times = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
+    assert {(kind, tif) for kind in types for tif in times} <= filled
+
+
+def test_every_path_stage_and_setting_occurs(runs: list[tuple[Scenario, Journal]]) -> None:
+    all_fills = [(scenario, fill) for scenario, journal in runs for fill in journal.fills]
+    assert {scenario.settings.path for scenario, _ in all_fills} == set(BarPath)
+    assert {fill["stage"] for _, fill in all_fills} == set(Stage)
+    assert {fill["liquidity"] for _, fill in all_fills} == set(Liquidity)
+    assert {fill["ambiguous"] for _, fill in all_fills} == {0, 1}
+    assert {scenario.settings.lots for scenario, journal in runs if journal.lot_closes} == set(Lots)
+    assert {len(scenario.instruments) for scenario, _ in all_fills} == {1, 2, 3, 4}
+    assert {len(scenario.settings.currencies) for scenario, _ in all_fills} == {1, 2, 3}
+    assert any(fill["limit"] for _, fill in all_fills)
+    assert any(fill["tick"] for _, fill in all_fills)
+    assert any(fill["available"] >= 0 for _, fill in all_fills)
