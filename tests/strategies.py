@@ -155,14 +155,12 @@ class World:
         days = rng.choice((1, 2, 3, 4))
         per_day = max(minutes // days, 2)
         grids = [rng.choice(((1, 0), (1, 0), (1, 0), (5, 0), (5, 0), (2, 1), (3, 20))) for _ in self.instruments]
+        must_start = {source[0] for source in self.fx if source}
         if all(step > 1 for step, _ in grids):
             grids[0] = (1, 0)
-        must_start = {source[0] for source in self.fx if source}
-        feeds = []
-        for number, (step, offset) in enumerate(grids):
-            if number in must_start:
-                step, offset = 1, 0
-            feeds.append(self._feed(number, days, per_day, step, offset))
+        grids = [(1, 0) if number in must_start else grid for number, grid in enumerate(grids)]
+        complete = must_start | {grids.index((1, 0))}  # no bar is missing here
+        feeds = [self._feed(number, days, per_day, grid, number in complete) for number, grid in enumerate(grids)]
         if must_start:  # cash in a currency needs its rate from the first instant on
             first = max(feeds[number][0].close_time for number in must_start)
             feeds = [[bar for bar in feed if bar.close_time >= first] or feed[-1:] for feed in feeds]
@@ -179,9 +177,10 @@ class World:
         level = feed[0].open
         return [Bar(instant - MINUTE, instant, level, level, level, level, feed[0].volume), *feed]
 
-    def _feed(self, number: int, days: int, per_day: int, step: int, offset: int) -> list[Bar]:
-        rng = self.rng
+    def _feed(self, number: int, days: int, per_day: int, grid: tuple[int, int], complete: bool) -> list[Bar]:
+        rng, (step, offset) = self.rng, grid
         has_volume, missing, gappy = rng.random() < 0.7, rng.choice((0.0, 0.0, 0.1, 0.3)), rng.choice((0.02, 0.15))
+        missing = 0.0 if complete else missing
         on_tick = rng.random() < 0.8
         short = rng.choice((0, 0, 0, 1, 15)) * SECOND  # bars that end before the next one begins
         price, bars = self.levels[number], []

@@ -20,6 +20,7 @@ from fillwright.errors import FillwrightError, UsageError
 if TYPE_CHECKING:
     from fillwright.config.load import Loaded
     from fillwright.data.market import Market
+    from fillwright.result import Result
 
 DEMO = ("demo/demo.yaml", "../../examples/demo.yaml")
 """Where the demo lies, beside this file: in an installed package, in a source tree."""
@@ -109,10 +110,29 @@ def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, 
 
     result = run_config(config, overrides=overrides, out=out, progress=not quiet and not json and sys.stderr.isatty())
     if json:
-        print(result.to_json())
+        print(_result_json(result))
     elif not quiet:
         print(result)
     return 0
+
+
+def _result_json(result: Result) -> str:
+    from fillwright.result.folder import metric_facts, to_json
+
+    return (
+        to_json(
+            {
+                "name": result.config.run.name,
+                "state": result.state.name.lower(),
+                "reconciled": result.certificate.ok,
+                "verdict": result.certificate.line(),
+                "metrics": metric_facts(result.metrics),
+                "warnings": list(result.warnings),
+            }
+        )
+        .decode()
+        .rstrip()
+    )
 
 
 @app.command
@@ -134,17 +154,24 @@ def verify(folder: Path, /, *, json: Json = False, hashes: Hashes = True) -> int
 
 
 @app.command
-def report(folder: Path, /) -> int:
+def report(folder: Path, /, *, out: Path | None = None) -> int:
     """Write the HTML report of a result folder.
 
     Parameters
     ----------
     folder
         Folder that a run left behind.
+    out
+        File to write; default: report.html in the folder.
     """
-    from fillwright.result import report as write_report
+    target = folder / "report.html" if out is None else out
+    if out is None and target.exists():
+        # The certificate may hold its hash: written again it would no longer fit.
+        print(f"{target} (there already; --out FILE writes another)")
+        return 0
+    from fillwright.result import load
 
-    print(write_report(folder))
+    print(load(folder).report(target))
     return 0
 
 

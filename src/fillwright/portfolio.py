@@ -163,6 +163,16 @@ class Portfolio:
             return np.asarray(close[rows], np.int64)
         return np.concatenate((np.zeros(first, np.int64), close[rows[first:]]))
 
+    def last_price(self, instrument: int) -> int:
+        """The last mark of an instrument; where a fill came after the last stored instant (the run failed), its price."""
+        record = self.record
+        fills = record.tables["fills"]
+        end = int(record.instants[-1]) if len(record.instants) else 0
+        late = np.flatnonzero((fills["symbol"] == instrument) & (fills["instant"] > end))
+        if len(late):
+            return int(fills["price"][late[-1]])
+        return int(self.mark(instrument)[-1]) if len(record.instants) else 0
+
     @cached_property
     def _valued(self) -> tuple[Ints, list[tuple[int, Ints, Ints]]]:
         """(value per currency, [(instrument, indices of stored instants, marks) for the marks table])."""

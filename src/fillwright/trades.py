@@ -166,7 +166,7 @@ def unrealised(record: RunRecord, view: Portfolio) -> Ints:
     value = np.zeros(len(lots), np.int64)
     rest = np.flatnonzero(lots["remaining"] > 0)
     for instrument in np.unique(lots["symbol"][rest]).tolist():
-        mark = int(view.mark(instrument)[-1]) if len(record.instants) else 0
+        mark = view.last_price(instrument)
         currency = record.currencies[int(record.quote_currency[instrument])]
         mul, div = record.market.instruments[instrument].money_ratio(currency.decimals)
         mine = rest[lots["symbol"][rest] == instrument]
@@ -257,8 +257,9 @@ def _prices(record: RunRecord, view: Portfolio, pieces: _Pieces, out: Records, h
         for instrument in np.unique(out["symbol"]).tolist():
             rows = np.flatnonzero(out["symbol"] == instrument)
             out["entry_price"][rows] = view.unit_price(instrument, cost[rows], (out["side"] * out["quantity"])[rows])
-    for trade in np.flatnonzero(out["status"] == TradeStatus.OPEN).tolist():
-        out["exit_price"][trade] = view.mark(int(out["symbol"][trade]))[-1]
+    is_open = out["status"] == TradeStatus.OPEN
+    for instrument in np.unique(out["symbol"][is_open]).tolist():
+        out["exit_price"][is_open & (out["symbol"] == instrument)] = view.last_price(instrument)
 
 
 def lots_method(record: RunRecord) -> Lots:
@@ -291,8 +292,11 @@ def _excursions(record: RunRecord, view: Portfolio, out: Records) -> None:
         closed = trades["status"] == TradeStatus.CLOSED
         exit_fill = np.maximum(trades["exit_fill"], 0)
         entry_bar = np.searchsorted(feed.close_time, fills["instant"][trades["entry_fill"]], "left")
-        last_bar = int(np.searchsorted(feed.close_time, record.instants[-1], "right")) - 1
+        end = int(record.instants[-1]) if len(record.instants) else 0
+        last_bar = int(np.searchsorted(feed.close_time, end, "right")) - 1
         exit_bar = np.where(closed, np.searchsorted(feed.close_time, fills["instant"][exit_fill], "left"), last_bar)
+        # A run that failed inside a bar may have entered after the last stored instant.
+        exit_bar = np.maximum(exit_bar, entry_bar)
         at_open = fills["stage"][trades["entry_fill"]] == Stage.OPEN
         at_close = ~closed | np.isin(fills["stage"][exit_fill], (Stage.CLOSE, Stage.FLAT_AT))
         start, stop = entry_bar + ~at_open, exit_bar + at_close

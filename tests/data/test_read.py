@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 import sys
 from datetime import date
@@ -108,16 +109,16 @@ def test_times_without_zone_ask_for_one_and_dates_do_not(tmp_path: Path) -> None
 def test_daily_bars_last_from_session_open_to_session_close(tmp_path: Path) -> None:
     path = write(tmp_path, "2024-03-08,1,2,1,2,5", "2024-03-11,1,2,1,2,5", header=DAILY)
     stocks = Instrument("SPY", timezone="America/New_York", session=(34_200, 57_600))
-    feed = read(path, instrument=stocks, tz=None).feeds[0]
+    feed = read(path, instrument=stocks, tz=None, timeframe="1d").feeds[0]
     assert [str(np.datetime64(int(t), "ns"))[:16] for t in feed.open_time] == ["2024-03-08T14:30", "2024-03-11T13:30"]
     assert [str(np.datetime64(int(t), "ns"))[:16] for t in feed.close_time] == ["2024-03-08T21:00", "2024-03-11T20:00"]
     assert feed.day_last.tolist() == [1, 1]
     currencies = Instrument("EURUSD", timezone="America/New_York", session=(61_200, 61_200))
-    feed = read(path, instrument=currencies, tz=None).feeds[0]
+    feed = read(path, instrument=currencies, tz=None, timeframe="1d").feeds[0]
     assert str(np.datetime64(int(feed.open_time[0]), "ns"))[:16] == "2024-03-07T22:00"
     midnights = pd.DataFrame({"date": pd.to_datetime(["2024-03-08", "2024-03-11"]), "open": 1, "high": 2, "low": 1, "close": 2})
     assert read(midnights, instrument=stocks, tz=None, timeframe="1d").feeds[0].close_time.tolist() == read(
-        path, instrument=stocks, tz=None
+        path, instrument=stocks, tz=None, timeframe="1d"
     ).feeds[0].close_time.tolist()
     local = midnights.assign(date=midnights["date"].dt.tz_localize("America/New_York"))
     utc = midnights.assign(date=midnights["date"].dt.tz_localize("UTC"))
@@ -182,7 +183,7 @@ def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         "2024-03-26 13:39:00,1,inf,1,nan,5",
     ]
     message = failure(write(tmp_path, *rows))
-    assert "10 problems in the data" in message
+    assert "9 problems in the data" in message
     for line in (
         "bars.csv:4: timestamp '2024-03-26 13:29:00': is before the row above it",
         "bars.csv:6: high 'abc': is not a number",
@@ -201,7 +202,7 @@ def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
 def test_at_most_twenty_places_are_shown_and_all_counted(tmp_path: Path) -> None:
     rows = [f"2024-03-26 {h:02d}:{m:02d}:00,1,2,1,x,5" for h in range(2) for m in range(60)]
     message = failure(write(tmp_path, *rows))
-    assert "120 problems" in message and "... and 100 more" in message and message.count("bars.csv:") == 20
+    assert "120 problems" in message and "... and 100 more" in message and len(re.findall(r"bars.csv:\d", message)) == 20
     assert "bars.csv:21:" in message and "bars.csv:22:" not in message
 
 
@@ -259,12 +260,11 @@ def test_decimals_are_the_fewest_that_are_exact_at_least_six(tmp_path: Path) -> 
     assert count == 9 and "the largest error is 1e-11" in kinds(market)["decimals"] and market.feeds[0].close[0] == 123_456_789
     market, _ = decimals("1.25", instrument=Instrument("SPY", price_decimals=1))
     assert market.feeds[0].close.tolist() == [12] and "allows no more" in str(market.findings[-1])
-    assert "does not fit at 6 decimals" in failure(tmp_path / "bars.csv", timeframe="1d") if decimals("9e9") and write(
-        tmp_path, "2024-03-26,1e10,1e10,1e10,1e10,5", header=DAILY
-    ) else False
-    assert "a price is 0 at 1 decimals" in failure(
-        write(tmp_path, "2024-03-26,0.01,1,0.01,1,5", header=DAILY), timeframe="1d", instrument=Instrument("SPY", price_decimals=1)
-    )
+    assert decimals("9e9")[1] == 6
+    large = write(tmp_path, "2024-03-26,1e10,1e10,1e10,1e10,5", header=DAILY)
+    assert "does not fit at 6 decimals" in failure(large, timeframe="1d")
+    small = write(tmp_path, "2024-03-26,0.01,1,0.01,1,5", header=DAILY)
+    assert "a price is 0 at 1 decimals" in failure(small, timeframe="1d", instrument=Instrument("SPY", price_decimals=1))
 
 
 def test_volume_is_counted_in_lots(tmp_path: Path) -> None:
@@ -287,7 +287,8 @@ def test_columns_are_found_by_name_whatever_their_case(tmp_path: Path) -> None:
     assert market.feeds[0].close[0] == 521_010_000
     market = read(path, columns={"close": "last"})
     assert kinds(market)["columns"] == "not used: 'vwap'" and market.feeds[0].volume is None
-    assert "did you mean 'close'" in str(pytest.raises(UsageError, read, path, columns={"clos": "last"}).value)
+    with pytest.raises(UsageError, match="did you mean 'close'"):
+        read(path, columns={"clos": "last"})
     assert "both match" in failure(write(tmp_path, *ROWS, header="timestamp,open,High,HIGH,low,close"))
     assert "could each be the time" in failure(write(tmp_path, *ROWS, header="date,timestamp,open,high,low,close"))
     assert "no column for the time" in failure(write(tmp_path, *ROWS, header="when,open,high,low,close,volume"))
@@ -322,7 +323,7 @@ def test_a_symbol_column_splits_or_selects(tmp_path: Path) -> None:
         ("2024-03-26 13:30,1,2,1,2,5\n2024-03-26 13:31,1,2,1,2,5\n", "has no header"),
         ("1711459800,1,2,1,2,5\n", "has no header"),
         ("one column\n1\n", "no columns in the first line"),
-        ("timestamp,open,high,low,close\n2024-03-26 13:30,1,2,1\n\n2024-03-26 13:31,1,2,1,2,5\n", "2 lines do not fit the header"),
+        ("timestamp,open,high,low,close\n2024-03-26 13:30,1,2,1\n2024-03-26 13:31,1,2,1,2,5\n", "2 lines do not fit"),
         ("PK\x03\x04", "packed with zip"),
         ("PAR1xxxxPAR1", "not a readable Parquet file"),
         ("ARROW1xxxxxxx", "not a readable Arrow file"),

@@ -91,11 +91,11 @@ def test_wrong_times_say_what_to_write(values: list[object], unit: str | None, p
 
 
 def test_numbers() -> None:
-    values, bad, single = read_numbers(column(["1.5", " 2 ", "", "abc", "1,5", "nan", "-1e3", ".5"]), "open")
+    values, bad = read_numbers(column(["1.5", " 2 ", "", "abc", "1,5", "nan", "-1e3", ".5"]), "open")
     np.testing.assert_array_equal(values, [1.5, 2, np.nan, np.nan, np.nan, np.nan, -1000, 0.5])
-    assert bad.astype(int).tolist() == [0, 0, 0, 1, 1, 0, 0, 0] and not single
-    values, bad, single = read_numbers(column([1.5, None], pa.float32()), "open")
-    assert np.isnan(values[1]) and not bad.any() and single
+    assert bad.astype(int).tolist() == [0, 0, 0, 1, 1, 0, 0, 0]
+    values, bad = read_numbers(column([521.01, None, 0.1], pa.float32()), "open")
+    assert values[[0, 2]].tolist() == [521.01, 0.1] and np.isnan(values[1]) and not bad.any()
     assert read_numbers(column(["1.25"], pa.string()).cast(pa.dictionary(pa.int32(), pa.string())), "open")[0][0] == 1.25
     assert read_numbers(pa.chunked_array([pa.array(["12.34"]).cast(pa.decimal128(9, 2))]), "open")[0][0] == 12.34
     with pytest.raises(DataError, match="not a number"):

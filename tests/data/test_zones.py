@@ -18,6 +18,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 seconds = st.integers(0, 2_500_000_000)
 
 
+SESSIONS = [(0, 86_400), (34_200, 57_600), (61_200, 61_200)]
+
+
 def ns(text: str) -> int:
     return int(np.datetime64(text, "ns").astype(np.int64))
 
@@ -52,7 +55,7 @@ def test_clock_forward_and_back_in_new_york() -> None:
 
 
 def test_repeated_hour_is_told_apart_by_order() -> None:
-    wall = array("2024-11-03T00:30", "2024-11-03T01:00", "2024-11-03T01:30", "2024-11-03T01:00", "2024-11-03T01:30", "2024-11-03T02:00")
+    wall = array(*[f"2024-11-03T{hour}" for hour in ("00:30", "01:00", "01:30", "01:00", "01:30", "02:00")])
     utc, unclear, _ = zones.settle(wall, "America/New_York")
     assert not unclear.any()
     assert text(utc)[1:] == ["2024-11-03T05:00", "2024-11-03T05:30", "2024-11-03T06:00", "2024-11-03T06:30", "2024-11-03T07:00"]
@@ -69,13 +72,13 @@ def test_trading_day_of_a_session_that_wraps_midnight() -> None:
 
 
 def test_last_bar_of_day_is_the_last_inside_the_session() -> None:
-    utc = array("2024-03-25T13:30", "2024-03-25T19:59", "2024-03-25T20:30", "2024-03-26T13:30", "2024-03-26T21:00", "2024-03-27T22:00")
+    utc = array(*[f"2024-03-{day}" for day in ("25T13:30", "25T19:59", "25T20:30", "26T13:30", "26T21:00", "27T22:00")])
     new_york = "America/New_York"
     assert zones.last_of_day(utc, new_york, (0, 86_400)).tolist() == [0, 0, 1, 0, 1, 1]
     assert zones.last_of_day(utc, new_york, (34_200, 57_600)).tolist() == [0, 1, 0, 1, 0, 1]  # a day outside it keeps its last
 
 
-@given(st.lists(seconds, min_size=1, max_size=60, unique=True), st.sampled_from(ZONES), st.sampled_from([(0, 86_400), (34_200, 57_600), (61_200, 61_200)]))
+@given(st.lists(seconds, min_size=1, max_size=60, unique=True), st.sampled_from(ZONES), st.sampled_from(SESSIONS))
 def test_each_trading_day_has_one_last_bar(moments: list[int], zone: str, session: tuple[int, int]) -> None:
     utc = np.sort(np.array(moments, np.int64)) * 10**9
     days = zones.trading_days(utc, zone, session)

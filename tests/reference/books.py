@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from fillwright.model.codes import Account, Lots
 from reference.scenario import FX, Journal, Scenario
 
 
 def muldiv(a: int, b: int, c: int) -> int:
-    """a x b / c, rounded half to even once."""
-    return round(Fraction(a * b, c))
+    """a x b / c, rounded half to even once; c > 0."""
+    down, rest = divmod(a * b, c)
+    return down + int(2 * rest > c or (2 * rest == c and down % 2 == 1))
 
 
 @dataclass
@@ -46,14 +46,17 @@ class Books:
         self.cash = dict.fromkeys(range(len(settings.currencies)), 0)
         codes = [currency.code for currency in settings.currencies]
         self.quote = {i: codes.index(instrument.quote) for i, instrument in enumerate(self.scenario.instruments)}
+        self.ratios = {
+            i: instrument.money_ratio(settings.currencies[self.quote[i]].decimals)
+            for i, instrument in enumerate(self.scenario.instruments)
+        }
         self._entries = 0
 
     # ---------------------------------------------------------------- what things are worth
 
     def value(self, instrument: int, price: int, lots: int) -> int:
         """Price x lots x multiplier in money units of the quote currency; signed like the lots."""
-        decimals = self.scenario.settings.currencies[self.quote[instrument]].decimals
-        multiply, divide = self.scenario.instruments[instrument].money_ratio(decimals)
+        multiply, divide = self.ratios[instrument]
         return muldiv(price * lots, multiply, divide)
 
     def base(self, currency: int, money: int) -> int:
@@ -64,7 +67,7 @@ class Books:
         assert rate is not None, f"a balance in currency {currency} before its rate is known"
         currencies = self.scenario.settings.currencies
         shift = currencies[currency].decimals - currencies[0].decimals
-        return round(Fraction(money * rate, FX) / Fraction(10) ** shift)
+        return muldiv(money, rate, FX * 10**shift) if shift >= 0 else muldiv(money * 10**-shift, rate, FX)
 
     def position(self, instrument: int) -> int:
         """Lots held, signed."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from fillwright.model import columns
 from fillwright.model.codes import (
@@ -24,6 +26,7 @@ from fillwright.model.codes import (
 )
 from fillwright.model.lifecycle import TERMINAL, TRANSITIONS
 from reference import scenario as scenario_module
+from reference.books import muldiv
 from reference.engine import run
 from reference.scenario import Journal, Scenario, as_python
 from strategies import random_scenario, scenarios
@@ -135,6 +138,11 @@ def check_books(journal: Journal) -> None:
 def test_the_books_balance_in_every_run(runs: list[tuple[Scenario, Journal]]) -> None:
     for scenario, journal in runs:
         check(scenario, journal)
+
+
+@given(st.integers(-(2**70), 2**70), st.integers(-(2**40), 2**40), st.integers(1, 2**50) | st.sampled_from((1, 2, 4, 10)))
+def test_muldiv_is_exact_half_even(a: int, b: int, c: int) -> None:
+    assert muldiv(a, b, c) == round(Fraction(a * b, c))
 
 
 @given(scenarios())

@@ -292,17 +292,14 @@ class Execution(Section):
     clamp_to_range: Flag = _leaf("Keep fill prices, with slippage, within the low and high of their bar.", False)
 
 
-class _Fee(Section):
-    """What all fees have."""
+_PER_ORDER = "quote currency per order"
+_LEAST, _MOST = "Least fee of an order.", "Largest fee of an order."
 
-    minimum: Number | None = _leaf("Least fee of an order.", None, unit="quote currency per order")
-    maximum: Number | None = _leaf("Largest fee of an order.", None, unit="quote currency per order")
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
-            raise problems.Wrong((("maximum",), f"{rates.plain(self.maximum)} is below minimum {rates.plain(self.minimum)}"))
-        return self
+def _fee_bounds(fee: RateCommission | UnitCommission | OrderCommission) -> Any:
+    if fee.minimum is not None and fee.maximum is not None and fee.maximum < fee.minimum:
+        raise problems.Wrong((("maximum",), f"{rates.plain(fee.maximum)} is below minimum {rates.plain(fee.minimum)}"))
+    return fee
 
 
 class NoCommission(Section):
@@ -311,26 +308,35 @@ class NoCommission(Section):
     model: Literal["none"] = _leaf("No commission.", "none")
 
 
-class RateCommission(_Fee):
+class RateCommission(Section):
     """Commission by traded value."""
 
     model: Literal["rate"] = _leaf("By traded value.")
     rate: CostRate = _leaf("Part of the traded value.", unit="fraction")
     maker_rate: CostRate | None = _leaf("The same for fills that gave liquidity. null = rate.", None, unit="fraction")
+    minimum: Number | None = _leaf(_LEAST, None, unit=_PER_ORDER)
+    maximum: Number | None = _leaf(_MOST, None, unit=_PER_ORDER)
+    _check = model_validator(mode="after")(_fee_bounds)
 
 
-class UnitCommission(_Fee):
+class UnitCommission(Section):
     """Commission by quantity."""
 
     model: Literal["per_unit"] = _leaf("By quantity.")
     amount: Number = _leaf("Money for each unit traded.", unit="quote currency per unit")
+    minimum: Number | None = _leaf(_LEAST, None, unit=_PER_ORDER)
+    maximum: Number | None = _leaf(_MOST, None, unit=_PER_ORDER)
+    _check = model_validator(mode="after")(_fee_bounds)
 
 
-class OrderCommission(_Fee):
+class OrderCommission(Section):
     """Commission by order."""
 
     model: Literal["per_order"] = _leaf("By order.")
     amount: Number = _leaf("Money for each order, charged with its first fill.", unit="quote currency per order")
+    minimum: Number | None = _leaf(_LEAST, None, unit=_PER_ORDER)
+    maximum: Number | None = _leaf(_MOST, None, unit=_PER_ORDER)
+    _check = model_validator(mode="after")(_fee_bounds)
 
 
 class NoSlippage(Section):

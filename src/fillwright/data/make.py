@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fillwright.data.arrow import to_arrow
 from fillwright.data.bars import parse_timeframe
 from fillwright.data.market import DAY_NS, PRICE_COLUMNS, Feed, Ints, Market, build_market, seal
 from fillwright.data.zones import SECOND_NS, When, from_wall, last_of_day, parse_when, session_span, to_wall
@@ -74,15 +75,15 @@ def write_csv(market: Market, path: str | Path) -> Path:
     columns: dict[str, Any]
     if feed.timeframe_ns >= DAY_NS:
         days = to_wall(feed.close_time - 1, instrument.timezone) // DAY_NS
-        columns = {"date": pa.array(days.astype("datetime64[D]"))}
+        columns = {"date": to_arrow(days.astype(np.int32), pa.date32())}
     else:
-        times = pa.array(feed.open_time, pa.timestamp("ns", "UTC"))
+        times = to_arrow(feed.open_time, pa.timestamp("ns", "UTC"))
         columns = {"timestamp": times if (feed.open_time % SECOND_NS).any() else times.cast(pa.timestamp("s", "UTC"))}
     for name in PRICE_COLUMNS:
-        columns[name] = pa.array(getattr(feed, name) / instrument.price_scale)
+        columns[name] = to_arrow(getattr(feed, name) / instrument.price_scale)
     if feed.volume is not None:
         whole = instrument.quantity_decimals == 0
-        columns["volume"] = pa.array(feed.volume if whole else feed.volume / instrument.quantity_scale)
+        columns["volume"] = to_arrow(feed.volume if whole else feed.volume / instrument.quantity_scale)
     try:
         arrow_csv.write_csv(pa.table(columns), str(path), arrow_csv.WriteOptions(quoting_style="none"))
     except OSError as error:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fillwright.data.arrow import to_arrow, to_numpy
 from fillwright.data.bars import (
     Span,
     Stamp,
@@ -170,7 +171,7 @@ def _symbols(
     encoded = pc.dictionary_encode(pc.cast(table[column], pa.string()), null_encoding="encode").combine_chunks()
     encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
     known = [name or "" for name in encoded.dictionary.to_pylist()]
-    codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False))
+    codes = to_numpy(encoded.indices, np.int32)
     if source.symbol_column is None:
         if len(known) > 1:
             remedy = f"write symbol_column={column!r} (and symbol= for one of them)"
@@ -210,12 +211,12 @@ class _Reading:
 
     def feed(self) -> tuple[Feed, Instrument, list[Finding]]:
         """Read, check, repair, cut to the range, count in units."""
-        rows, stamps, single = self._checked()
+        rows, stamps = self._checked()
         timeframe, span = self._bars(rows, stamps)
         chosen = self._chosen(span)
         rows.take(chosen)
         span = Span(span.open_time[chosen], span.close_time[chosen], span.overlap[chosen])
-        prices = self._prices(rows, single)
+        prices = self._prices(rows)
         days = trading_days(span.open_time, self.instrument.timezone, self.instrument.session)
         if timeframe < DAY_NS:
             self._report_gaps(span.open_time, days, timeframe)
@@ -229,21 +230,20 @@ class _Reading:
 
     def _column(self, field: str) -> pa.ChunkedArray:
         column = self.table[self.names[field]]
-        return column if self.whole else column.take(pa.array(self.number))
+        return column if self.whole else column.take(to_arrow(self.number))
 
-    def _checked(self) -> tuple[Rows, Stamps, bool]:
+    def _checked(self) -> tuple[Rows, Stamps]:
         source = self.source
         stamps = read_stamps(self._column("time"), self.names["time"], source.unit, source.timestamp_format)
         numbers = {name: read_numbers(self._column(name), self.names[name]) for name in PRICE_COLUMNS}
-        single = any(single for _, _, single in numbers.values())
-        unreadable = {name: bad for name, (_, bad, _) in numbers.items()}
+        unreadable = {name: bad for name, (_, bad) in numbers.items()}
         volume = None
         if "volume" in self.names:
-            volume, unreadable["volume"], _ = read_numbers(self._column("volume"), self.names["volume"])
+            volume, unreadable["volume"] = read_numbers(self._column("volume"), self.names["volume"])
             if not unreadable["volume"].any() and np.isnan(volume).all():
                 self._note("volume", "the volume column is empty: taken as no volume")
                 volume = None
-        rows = Rows(self.number, stamps.ns, {name: values for name, (values, _, _) in numbers.items()}, volume)
+        rows = Rows(self.number, stamps.ns, {name: values for name, (values, _) in numbers.items()}, volume)
         problems = Problems(self.raw.origin, self.raw.places, self._value)
         checker = Checker(rows, self.repair, problems, self.shown)
         checker.values(unreadable, stamps.bad, stamps.why)
@@ -256,7 +256,7 @@ class _Reading:
         checker.ranges()
         problems.raise_if_any()
         self.findings += checker.findings
-        return rows, stamps, single
+        return rows, stamps
 
     def _value(self, name: str, row: int) -> str:
         column = self.table["" if name == _FIRST_COLUMN else name]
@@ -346,17 +346,17 @@ class _Reading:
             )
         return chosen
 
-    def _prices(self, rows: Rows, single: bool) -> dict[str, Ints]:
+    def _prices(self, rows: Rows) -> dict[str, Ints]:
         columns = [rows.prices[name] for name in PRICE_COLUMNS]
         given = self.source.instrument is not None and not self.source.infer_decimals
         if given:
             decimals = self.instrument.price_decimals
         else:
-            decimals = find_decimals(columns, self.source.least_decimals, single)
+            decimals = find_decimals(columns, self.source.least_decimals)
             factor = 10 ** max(decimals - self.instrument.price_decimals, 0)
             self.instrument = replace(self.instrument, price_decimals=decimals, tick=self.instrument.tick * factor)
         units = {name: to_units(rows.prices[name], decimals, "price") for name in PRICE_COLUMNS}
-        if not all(is_exact(column, decimals, single) for column in columns):
+        if not all(is_exact(column, decimals) for column in columns):
             error = max(largest_error(column, decimals) for column in columns)
             what = f"prices have more than {decimals} decimals: rounded, the largest error is {error:.3g}"
             self._note("decimals", what, remedy="the instrument allows no more" if given else "")

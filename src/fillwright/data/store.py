@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from fillwright.data.arrow import to_arrow, to_numpy
 from fillwright.data.bars import timeframe_text
 from fillwright.data.market import COLUMNS, Feed, Finding, Ints, Market, build_market
 from fillwright.data.read import Source, read_source
@@ -103,7 +103,7 @@ def _describe_instrument(instrument: Instrument) -> list[str]:
     opens, closes = instrument.session
     session = "around the clock" if (opens, closes) == (0, 86_400) else f"{_clock(opens)}-{_clock(closes)}"
     pair = f", {instrument.base} in {instrument.quote}" if instrument.base else f", in {instrument.quote}"
-    tick = f", tick {Fraction(instrument.tick, instrument.price_scale)}" if instrument.tick else ""
+    tick = f", tick {instrument.tick / instrument.price_scale:.10g}" if instrument.tick else ""
     times = f", multiplier {instrument.multiplier}" if instrument.multiplier != 1 else ""
     return [
         f"{instrument.symbol}{pair}, {instrument.timezone}, {session}",
@@ -146,11 +146,12 @@ def _instrument(item: dict[str, Any]) -> Instrument:
 
 def _column(feed: Feed, field: pa.Field) -> pa.Array:
     values = getattr(feed, field.name)
-    return pa.nulls(len(feed), field.type) if values is None else pa.array(values)
+    return pa.nulls(len(feed), field.type) if values is None else to_arrow(values)
 
 
 def _feed(item: dict[str, Any], batch: pa.RecordBatch, where: str) -> Feed:
-    arrays = {name: _mapped(batch.column(name)) for name in COLUMNS if name != "volume" or item["volume"]}
+    names = [name for name in COLUMNS if name != "volume" or item["volume"]]
+    arrays = {name: to_numpy(batch.column(name), np.uint8 if name == "day_last" else np.int64) for name in names}
     for name in ("open_time", "close_time"):
         if not _rises(arrays[name]):
             raise DataError(f"{item['symbol']}: {name} does not rise", where=where, remedy="convert the data again")
@@ -158,11 +159,6 @@ def _feed(item: dict[str, Any], batch: pa.RecordBatch, where: str) -> Feed:
         symbol=item["symbol"], instrument=item["instrument"], timeframe_ns=item["timeframe_ns"], execution=True,
         marked=item["marked"], volume=arrays.pop("volume", None), **arrays,
     )  # fmt: skip
-
-
-def _mapped(column: pa.Array) -> npt.NDArray[Any]:
-    dtype = np.dtype(np.uint8 if column.type == pa.uint8() else np.int64)
-    return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * dtype.itemsize)
 
 
 def _rises(times: Ints) -> bool:

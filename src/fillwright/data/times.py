@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fillwright.data.arrow import null_mask, to_numpy
 from fillwright.data.market import DAY_NS, Ints
+from fillwright.data.units import widened
 from fillwright.errors import DataError, UsageError
 
 Kind = Literal["utc", "wall", "date"]
@@ -25,6 +27,7 @@ Mask = npt.NDArray[np.bool_]
 UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _LOW, _HIGH = -2_208_988_800 * 10**9, 7_258_118_400 * 10**9  # 1900 to 2200
 
+_DATE_LENGTH = len("2024-03-26")
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d(\.\d{1,9})?)?)?)?"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:nan|inf|infinity))$"
@@ -73,8 +76,8 @@ def read_stamps(column: pa.ChunkedArray, name: str, unit: str | None, pattern: s
     raise DataError(f"the time column {name!r} is of type {kind}", remedy="name another one with timestamp_column=")
 
 
-def read_numbers(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.float64], Mask, bool]:
-    """(float64[n], rows that are not numbers, whether the source had single precision). Empty cells are NaN.
+def read_numbers(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.float64], Mask]:
+    """(float64[n], rows that are not numbers). Empty cells are NaN; single precision is read by its shortest decimal.
 
     DataError when the type can not be a number.
     """
@@ -83,10 +86,12 @@ def read_numbers(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.flo
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         values, bad = cast_text(column, pa.float64(), _NUMBER, empty_is_null=True)
-        return _floats(values), bad, False
+        return _floats(values), bad
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
-        values = pc.cast(column, pa.float64(), safe=False)
-        return _floats(values), np.zeros(len(column), np.bool_), bool(kind == pa.float32() or kind == pa.float16())
+        numbers = _floats(column)
+        if kind in (pa.float32(), pa.float16()):
+            numbers = widened(numbers, np.float32 if kind == pa.float32() else np.float16)
+        return numbers, np.zeros(len(column), np.bool_)
     raise DataError(f"column {name!r} is of type {kind}, not a number", remedy="name another one with columns=")
 
 
@@ -95,15 +100,15 @@ def cast_text(
 ) -> tuple[pa.ChunkedArray, Mask]:
     """Cast text; a second, slower way finds the rows that cannot be cast. Returns (values with null there, those rows)."""
     try:
-        return pc.cast(column, to), np.zeros(len(column), np.bool_) if empty_is_null else _nulls(column)
+        return pc.cast(column, to), np.zeros(len(column), np.bool_) if empty_is_null else null_mask(column)
     except pa.ArrowInvalid:
         pass
     text = pc.utf8_trim_whitespace(column)
-    missing = _nulls(text)
+    missing = null_mask(text)
     good = pc.fill_null(pc.match_substring_regex(text, pattern), False)
-    empty = _bools(pc.fill_null(pc.equal(text, ""), False))
+    empty = to_numpy(pc.fill_null(pc.equal(text, ""), False), np.bool_)
     text = pc.if_else(good, text, pa.scalar(None, text.type))
-    bad = ~_bools(good)
+    bad = ~to_numpy(good, np.bool_)
     for start, stop in _failures(text, to):
         bad[start:stop] = True
         mask = np.ones(len(text), np.bool_)
@@ -151,14 +156,13 @@ def _read_text(column: pa.ChunkedArray, name: str, unit: str | None, pattern: st
     ns = _nanoseconds(values)
     if zoned:
         return Stamps(ns, "utc", bad, "is not a time with zone like 2024-03-26T13:30:00+00:00, as the first row is")
-    text = pc.utf8_length(pc.utf8_trim_whitespace(column))
-    dates = bool(pc.all(pc.fill_null(pc.less_equal(text, 10), True)).as_py())
+    dates = pc.max(pc.utf8_length(pc.utf8_trim_whitespace(column))).as_py() <= _DATE_LENGTH
     why = "is not a time like 2024-03-26 13:30:00 or 2024-03-26; timestamp_format= names another form"
     return Stamps(ns, "date" if dates else "wall", bad, why)
 
 
 def _typed(column: pa.ChunkedArray, to: pa.DataType, kind: Kind) -> Stamps:
-    missing = _nulls(column)
+    missing = null_mask(column)
     try:
         return Stamps(_nanoseconds(pc.cast(column, to, safe=False)), kind, missing, "is empty")
     except pa.ArrowInvalid as error:
@@ -167,9 +171,9 @@ def _typed(column: pa.ChunkedArray, to: pa.DataType, kind: Kind) -> Stamps:
 
 def _epoch(column: pa.ChunkedArray, unit: str) -> Stamps:
     factor = UNITS[unit]
-    missing = _nulls(column)
+    missing = null_mask(column)
     if pa.types.is_integer(column.type):
-        counts = np.asarray(pc.fill_null(column, 0).to_numpy())
+        counts = np.where(missing, 0, to_numpy(pc.cast(column, pa.int64(), safe=False), np.int64))
         wild = (counts.astype(np.float64) * factor < _LOW) | (counts.astype(np.float64) * factor > _HIGH)
         ns = np.where(wild, 0, counts).astype(np.int64) * factor
     else:
@@ -196,13 +200,13 @@ def _by_format(column: pa.ChunkedArray, pattern: str) -> Stamps:
     fields, expression = _expression(pattern)
     found = pc.extract_regex(text, expression)
     matched = pc.is_valid(found)
-    bad = ~_bools(matched)
+    bad = ~to_numpy(matched, np.bool_)
 
     def number(field: str, default: int) -> Ints:
         if field not in fields:
             return np.full(len(text), default, np.int64)
         values = pc.cast(pc.struct_field(found, field), pa.int64())
-        return np.asarray(pc.fill_null(values, default).to_numpy(), np.int64)
+        return np.where(null_mask(values), default, to_numpy(values, np.int64))
 
     def word(field: str) -> list[str]:
         return [(item or "").lower() for item in pc.struct_field(found, field).to_pylist()]
@@ -262,18 +266,9 @@ def _zone_offset(text: str) -> int:
 
 
 def _nanoseconds(values: pa.ChunkedArray) -> Ints:
-    return np.asarray(pc.fill_null(pc.cast(values, pa.int64()), 0).to_numpy(), np.int64)
+    return np.where(null_mask(values), 0, to_numpy(values, np.int64))
 
 
 def _floats(values: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), np.float64)
-
-
-def _nulls(values: pa.ChunkedArray) -> Mask:
-    if not values.null_count:
-        return np.zeros(len(values), np.bool_)
-    return _bools(pc.is_null(values))
-
-
-def _bools(values: Any) -> Mask:
-    return np.array(values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy(), np.bool_)
+    numbers = to_numpy(values.cast(pa.float64(), safe=False), np.float64)
+    return np.where(null_mask(values), np.nan, numbers) if values.null_count else numbers

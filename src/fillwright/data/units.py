@@ -18,27 +18,35 @@ USUAL_DECIMALS = 6
 """Decimals of prices where neither a tick nor the instrument says otherwise; more where the data need them."""
 
 
-def find_decimals(columns: Sequence[Floats], least: int = USUAL_DECIMALS, single: bool = False) -> int:
-    """Smallest p >= ``least`` at which every price is exact by its shortest decimal; 9 when none is.
-
-    ``single``: the prices came as float32, and the shortest decimal is that of float32.
-    """
+def find_decimals(columns: Sequence[Floats], least: int = USUAL_DECIMALS) -> int:
+    """Smallest p >= ``least`` at which every price is exact by its shortest decimal; 9 when none is."""
     for decimals in range(least, MAX_PRICE_DECIMALS):
-        if all(is_exact(column, decimals, single) for column in columns):
+        if all(is_exact(column, decimals) for column in columns):
             return decimals
     return MAX_PRICE_DECIMALS
 
 
-def is_exact(values: Floats, decimals: int, single: bool = False) -> bool:
+def is_exact(values: Floats, decimals: int) -> bool:
     """True when each value is the float nearest to a whole number of 10^-decimals."""
     scale = float(10**decimals)
     for start in range(0, len(values), _BLOCK):
         part = values[start : start + _BLOCK]
-        back = np.rint(part * scale) / scale
-        same = back.astype(np.float32) == part.astype(np.float32) if single else back == part
-        if not same.all():
+        if not (np.rint(part * scale) / scale == part).all():
             return False
     return True
+
+
+def widened(values: Floats, narrow: type[np.float32] | type[np.float16]) -> Floats:
+    """float64 numbers that came from a narrower type, each replaced by the shortest decimal of at most 9 places it stands for."""
+    out = values.copy()
+    left = np.flatnonzero(np.isfinite(values))
+    for decimals in range(MAX_PRICE_DECIMALS + 1):
+        scale = float(10**decimals)
+        short = np.rint(values[left] * scale) / scale
+        same = short.astype(narrow) == values[left].astype(narrow)
+        out[left[same]] = short[same]
+        left = left[~same]
+    return out
 
 
 def largest_error(values: Floats, decimals: int) -> float:

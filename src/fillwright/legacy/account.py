@@ -7,8 +7,8 @@ from typing import Any
 
 from fillwright.config import rates
 from fillwright.legacy.costs import fraction, percent
-from fillwright.legacy.new_file import NewFile
-from fillwright.legacy.old_file import Found, OldFile
+from fillwright.legacy.previous import Found, Previous
+from fillwright.legacy.translated import Translated
 
 _MANAGERS = ("risk.position_manager", "risk.position_manager.config", "risk.position_manager.config.config")
 _STRATEGY_BLOCKS = ("parameters", "params", "default_params", "fixed_params")
@@ -36,7 +36,7 @@ def _flag(value: Any) -> bool:
     return value
 
 
-def migrate_account(old: OldFile, new: NewFile) -> None:
+def migrate_account(old: Previous, new: Translated) -> None:
     """``account``, ``sizing``, ``limits`` and ``orders.flat_at``."""
     cash = old.agree(
         "the initial cash",
@@ -53,7 +53,7 @@ def migrate_account(old: OldFile, new: NewFile) -> None:
     _flat_at(old, new)
 
 
-def _sizing(old: OldFile, new: NewFile) -> None:
+def _sizing(old: Previous, new: Translated) -> None:
     method_keys = old.find(
         *(f"{section}.position_sizing_method" for section in (*_RISK, *_MANAGERS)),
         "backtest.position_sizing",
@@ -91,7 +91,7 @@ def _sizing(old: OldFile, new: NewFile) -> None:
         _unused(old, old.find("risk_manager.risk_percent", "risk_manager.stop_percent"), f"the method is {chosen}")
 
 
-def _equity_fraction(old: OldFile, new: NewFile, method_keys: list[Found], quantity_keys: list[Found]) -> None:
+def _equity_fraction(old: Previous, new: Translated, method_keys: list[Found], quantity_keys: list[Found]) -> None:
     keys = old.find("risk_manager.equity_percent")
     part = old.agree("the fraction of equity", old.convert_all(keys, percent))
     if part is not None:
@@ -102,11 +102,11 @@ def _equity_fraction(old: OldFile, new: NewFile, method_keys: list[Found], quant
     _unused(old, quantity_keys, "the method is percent_equity")
 
 
-def _unused(old: OldFile, keys: list[Found], why: str) -> None:
+def _unused(old: Previous, keys: list[Found], why: str) -> None:
     old.report += [f"unused in the old file: {key.text} = {key.value!r}, because {why}" for key in keys]
 
 
-def _limits(old: OldFile, new: NewFile) -> None:
+def _limits(old: Previous, new: Translated) -> None:
     kinds = old.find("risk_manager.type")
     kind = kinds[0].value if kinds else "simple"
     for name in ("simple", "adaptive"):
@@ -126,7 +126,7 @@ def _limits(old: OldFile, new: NewFile) -> None:
         new.put("limits.max_open_positions", *agreed)
 
 
-def _limit(old: OldFile, new: NewFile, name: str, patterns: list[str]) -> None:
+def _limit(old: Previous, new: Translated, name: str, patterns: list[str]) -> None:
     keys = old.find(*patterns)
     share = name == "max_position_fraction"
     if share:
@@ -142,7 +142,7 @@ def _limit(old: OldFile, new: NewFile, name: str, patterns: list[str]) -> None:
         new.put(f"limits.{name}", agreed[0], agreed[1], comment)
 
 
-def _flat_at(old: OldFile, new: NewFile) -> None:
+def _flat_at(old: Previous, new: Translated) -> None:
     keys = old.find("backtest.close_positions_eod", "close_positions_eod")
     at_day_end = old.agree("closing at the end of the day", old.convert_all(keys, _flag))
     if at_day_end is not None and at_day_end[0]:

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from fillwright.config import rates
-from fillwright.legacy.new_file import NewFile
-from fillwright.legacy.old_file import Found, OldFile
+from fillwright.legacy.previous import Found, Previous
+from fillwright.legacy.translated import Translated
 
 Cost = tuple[str, Decimal]
 """(model, number): a rate as fraction, or money per unit or order."""
@@ -28,7 +28,7 @@ def percent(value: Any) -> Decimal:
     return rates.rate(rates.decimal(value).scaleb(-2))
 
 
-def migrate_costs(old: OldFile, new: NewFile) -> None:
+def migrate_costs(old: Previous, new: Translated) -> None:
     """``costs``: commission with minimum and maximum, slippage."""
     _commission(old, new)
     _slippage(old, new)
@@ -38,7 +38,7 @@ def _rate(how: Callable[[Any], Decimal]) -> Callable[[Any], Cost]:
     return lambda value: ("rate", how(value))
 
 
-def _commission(old: OldFile, new: NewFile) -> None:
+def _commission(old: Previous, new: Translated) -> None:
     pairs: list[tuple[Found, Cost | None]] = []
     minima: list[Found] = []
     maxima: list[Found] = []
@@ -72,7 +72,7 @@ def _commission(old: OldFile, new: NewFile) -> None:
         )
 
 
-def _block(old: OldFile, block: Found, rate: Found) -> Cost | None:
+def _block(old: Previous, block: Found, rate: Found) -> Cost | None:
     """What the rate beside ``type`` (a fraction) or ``commission_type`` (a percent) means."""
     kinds = old.find(f"{block.text}.type", f"{block.text}.commission_type")
     if len(kinds) != 1:
@@ -89,7 +89,7 @@ def _block(old: OldFile, block: Found, rate: Found) -> Cost | None:
     return None
 
 
-def _slippage(old: OldFile, new: NewFile) -> None:
+def _slippage(old: Previous, new: Translated) -> None:
     pairs: list[tuple[Found, Cost | None]] = []
     for key in old.find("broker.slippage", "backtest.broker.slippage", "backtest.slippage"):
         if not isinstance(key.value, dict):

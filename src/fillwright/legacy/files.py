@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fillwright.config import problems, rates
-from fillwright.legacy.new_file import NewFile
-from fillwright.legacy.old_file import Found, OldFile
+from fillwright.legacy.previous import Found, Previous
+from fillwright.legacy.translated import Translated
 
 _PRICES = ("open", "high", "low", "close", "volume")
 _PATTERN = "{symbol}_{timeframe}.csv"
@@ -72,7 +72,7 @@ def _timeframe(value: Any) -> str:
     return rates.duration_text(rates.duration(_text(value).lower()))
 
 
-def migrate_data(old: OldFile, new: NewFile, folders: Folders) -> None:
+def migrate_data(old: Previous, new: Translated, folders: Folders) -> None:
     """``data``: folder, dates and one source per symbol."""
     symbols = _agreed_symbols(old)
     timeframe = old.agree("the timeframe", old.convert_all(old.find("backtest.timeframe", "data.timeframe"), _timeframe))
@@ -95,12 +95,12 @@ def migrate_data(old: OldFile, new: NewFile, folders: Folders) -> None:
         _sources(old, new, folders, symbols, shape)
 
 
-def _only(old: OldFile, standard: str, *patterns: str) -> Found | None:
+def _only(old: Previous, standard: str, *patterns: str) -> Found | None:
     agreed = old.agree(standard, old.convert_all(old.find(*patterns), _text))
     return agreed[1][0] if agreed else None
 
 
-def _agreed_symbols(old: OldFile) -> tuple[str, ...]:
+def _agreed_symbols(old: Previous) -> tuple[str, ...]:
     """The symbols, in the order of the first list that names them."""
     lists = old.find("backtest.symbols", "data.symbols", "data.instruments")
     pairs = [(key, frozenset(names)) for key, names in old.convert_all(lists, _symbols) if names is not None]
@@ -139,7 +139,7 @@ def _agreed_symbols(old: OldFile) -> tuple[str, ...]:
     return order
 
 
-def _dates(old: OldFile, new: NewFile) -> None:
+def _dates(old: Previous, new: Translated) -> None:
     for name in ("start", "end"):
         keys = old.find(f"backtest.{name}_date", f"data.{name}_date")
         agreed = old.agree(f"the {name} date", old.convert_all(keys, rates.when))
@@ -149,7 +149,7 @@ def _dates(old: OldFile, new: NewFile) -> None:
             old.report.append(f"note: {keys[0].text} is now applied; the old program never did")
 
 
-def _sources(old: OldFile, new: NewFile, folders: Folders, symbols: tuple[str, ...], shape: Shape) -> None:
+def _sources(old: Previous, new: Translated, folders: Folders, symbols: tuple[str, ...], shape: Shape) -> None:
     agreed = old.agree(
         "the data folder", old.convert_all(old.find("data.data_dir", "backtest.data_dir"), lambda value: Path(_text(value)))
     )
@@ -182,7 +182,7 @@ def _sources(old: OldFile, new: NewFile, folders: Folders, symbols: tuple[str, .
     )
 
 
-def _files(old: OldFile, symbols: tuple[str, ...], shape: Shape) -> dict[str, str] | None:
+def _files(old: Previous, symbols: tuple[str, ...], shape: Shape) -> dict[str, str] | None:
     """Symbol -> file as the old file names it."""
     single = old.agree(
         "the data file", old.convert_all(old.find("data.custom_data.file", "data.custom_file", "data.file_path"), _text)
@@ -218,14 +218,14 @@ def _files(old: OldFile, symbols: tuple[str, ...], shape: Shape) -> dict[str, st
     return {symbol: named[symbol] for symbol in symbols}
 
 
-def _sibling(old: OldFile, key: Found, name: str) -> Any:
+def _sibling(old: Previous, key: Found, name: str) -> Any:
     value: Any = old.document.data
     for part in key.path[:-1]:
         value = value[part]
     return value.get(name)
 
 
-def _columns(old: OldFile, row: dict[str, Any], file: Path, shape: Shape) -> None:
+def _columns(old: Previous, row: dict[str, Any], file: Path, shape: Shape) -> None:
     """Columns and format of one file, checked against its first rows where it can be read."""
     header, first = _first_rows(file)
     if header is None:

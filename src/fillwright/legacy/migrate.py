@@ -17,8 +17,8 @@ from fillwright.errors import ConfigError
 from fillwright.legacy.account import migrate_account
 from fillwright.legacy.costs import fraction, migrate_costs
 from fillwright.legacy.files import Folders, migrate_data
-from fillwright.legacy.new_file import NewFile
-from fillwright.legacy.old_file import Found, OldFile
+from fillwright.legacy.previous import Found, Previous
+from fillwright.legacy.translated import Translated
 
 _PARAMETER_BLOCKS = ("parameters", "params", "default_params", "fixed_params")
 _CROSSOVERS = ("simple_ma_crossover", "ma_crossover", "pure_ma_crossover")
@@ -48,7 +48,7 @@ def migrate(path: str | Path, *, target: str | Path | None = None, force: bool =
     file = Path(path)
     document = read_document(file)
     _refuse_other_files(document)
-    old, new = OldFile(document, force), NewFile()
+    old, new = Previous(document, force), Translated()
     new.put("version", 1)
     _run(old, new)
     migrate_data(old, new, Folders.of(file, Path(target).parent if target is not None else file.parent))
@@ -83,7 +83,7 @@ def _refuse_other_files(document: Document) -> None:
         raise ConfigError("is already a configuration of fillwright", where=document.name)
 
 
-def _run(old: OldFile, new: NewFile) -> None:
+def _run(old: Previous, new: Translated) -> None:
     new.put("run.name", Path(old.document.name).stem)
     folders = old.find(
         "output_dir", "output.output_dir", "optimization.output_dir", "optimization.output.results_dir", "backtest.output_dir",
@@ -92,7 +92,7 @@ def _run(old: OldFile, new: NewFile) -> None:
     old.report += [f"not taken over: {key.text} = {key.value!r}; write run.out or --out" for key in folders]
 
 
-def _orders(old: OldFile, new: NewFile) -> None:
+def _orders(old: Previous, new: Translated) -> None:
     """The rules of the old broker that are settings here."""
     new.put("execution.fill", "next_event", comment="the old broker filled at the close of the bar that gave the signal")
     new.put("execution.participation", None, comment="the old broker had no volume cap")
@@ -116,7 +116,7 @@ def _orders(old: OldFile, new: NewFile) -> None:
 # ---- the strategy ------------------------------------------------------------------------------------------------------------
 
 
-def _strategy(old: OldFile, new: NewFile) -> None:
+def _strategy(old: Previous, new: Translated) -> None:
     named = old.find("strategy.name", "strategy.type", "backtest.strategy")
     listed = [key for key in old.find("strategies.*") if isinstance(key.value, dict)]
     switches = {key.path[1]: key.value for key in old.find("strategies.*.enabled")}
@@ -168,7 +168,7 @@ def _window(value: Any) -> int:
     return value
 
 
-def _crossover(old: OldFile, new: NewFile, blocks: list[Found]) -> None:
+def _crossover(old: Previous, new: Translated, blocks: list[Found]) -> None:
     prefixes = [block.text for block in blocks]
     new.data["strategy"]["params"] = {}
     values = {}
@@ -192,7 +192,7 @@ def _crossover(old: OldFile, new: NewFile, blocks: list[Found]) -> None:
         old.report.append(f"NOT YET HANDLED: {key.text} = {key.value!r}: no stop is placed{'' if share else ' (0)'}")
 
 
-def _other_parameters(old: OldFile, new: NewFile, blocks: list[Found]) -> None:
+def _other_parameters(old: Previous, new: Translated, blocks: list[Found]) -> None:
     """Parameters of a strategy that is not built in, under their old names."""
     names: dict[str, list[Found]] = {}
     for block in blocks:
@@ -206,7 +206,7 @@ def _other_parameters(old: OldFile, new: NewFile, blocks: list[Found]) -> None:
             old.used.update(key.path for key in keys)
 
 
-def _report(old: OldFile, new: NewFile) -> None:
+def _report(old: Previous, new: Translated) -> None:
     rate = old.agree(
         "the risk-free rate",
         old.convert_all(old.find("analytics.analysis.risk_free_rate", "analysis.risk_free_rate"), fraction),

@@ -26,31 +26,48 @@ class _Postings:
     is_position: Array
 
 
+class _Known:
+    """Marks of instruments, or rates of currencies, as the marks table holds them."""
+
+    def __init__(self, folder: Folder, column: str, owner: Array) -> None:
+        self._order = np.argsort(owner, kind="stable")
+        self._owner = owner[self._order]
+        self._values = folder.units("marks", column)
+        self._instants = folder["marks"]["instant"]
+
+    def at(self, index: int, instants: Array) -> Array:
+        """[m] the value at each stored instant, carried forward; 0 before the first."""
+        first, last = np.searchsorted(self._owner, (index, index + 1)).tolist()
+        rows = self._order[first:last]
+        known = np.append(0, self._values[rows])
+        return np.asarray(known[np.searchsorted(self._instants[rows], instants, "right")])
+
+
 def check_equity(audit: Audit, money: Array, quantity: Array) -> None:
     """Compare equity, cash, value of positions and drawdown at every stored instant; then each currency's revaluation."""
     folder = audit.folder
     instants = folder["equity"]["instant"]
     sheet = folder["postings"]
     late = np.flatnonzero(np.diff(instants) <= 0).tolist()
-    audit.say("equity.instants", len(instants), [f"equity.parquet row {row + 1} column instant: not after the row above" for row in late])
+    words = [f"equity.parquet row {row + 1} column instant: not after the row above" for row in late]
+    audit.say("equity.instants", len(instants), words)
     place = np.searchsorted(instants, sheet["instant"], "left")
-    texts, strategy = np.unique(np.where(sheet["strategy"] == None, "", sheet["strategy"]).astype(str), return_inverse=True)  # noqa: E711
-    del texts
     postings = _Postings(
-        place, folder.currency_of("postings"), folder.symbols("postings"), strategy, money, quantity,
+        place, folder.currency_of("postings"), folder.symbols("postings"), sheet.texts["strategy"][1], money, quantity,
         sheet["account"] == "cash", sheet["account"] == "position",
     )  # fmt: skip
     m = len(instants)
     wrong: list[str] = []
     equity, cash_base = np.zeros(m, np.int64), np.zeros(m, np.int64)
-    values = _position_values(folder, postings, instants, wrong)
+    marks, rates = _Known(folder, "price", folder.symbols("marks")), _Known(folder, "rate", folder.currency_of("marks"))
+    values = _position_values(folder, postings, marks, instants, wrong)
     for c, currency in enumerate(folder.currencies):
         cash = _running(postings, (postings.currency == c) & postings.is_cash, postings.money, m)
         balance = cash + values[c]
         if c == 0:
             equity, cash_base = equity + balance, cash_base + cash
             continue
-        rate = _forward(folder, instants, "currency", c)
+        rate = rates.at(c, instants)
         missing = np.flatnonzero((balance != 0) & (rate == 0))
         wrong += [f"marks.parquet: no rate of {currency.code} at row {row} of equity.parquet" for row in missing[:9].tolist()]
         divisor = 10 ** (FX_DECIMALS + currency.decimals - folder.currencies[0].decimals)
@@ -71,7 +88,7 @@ def _running(postings: _Postings, rows: Array, amounts: Array, m: int) -> Array:
     return np.cumsum(steps)[:m]
 
 
-def _position_values(folder: Folder, postings: _Postings, instants: Array, wrong: list[str]) -> list[Array]:
+def _position_values(folder: Folder, postings: _Postings, marks: _Known, instants: Array, wrong: list[str]) -> list[Array]:
     """Per currency [m]: sum of the positions' values, each strategy and instrument rounded by itself."""
     m = len(instants)
     values: list[Array] = [np.zeros(m, np.int64) for _ in folder.currencies]
@@ -89,9 +106,9 @@ def _position_values(folder: Folder, postings: _Postings, instants: Array, wrong
         last = np.append(where[1:] != where[:-1], True)
         start = int(where[0])
         lots = np.repeat(held[last], np.diff(np.append(where[last], m)))
-        mark = _forward(folder, instants, "symbol", symbol)[start:]
-        blind = np.flatnonzero((mark == 0) & (lots != 0))
-        wrong += [f"marks.parquet: no mark of {instrument.symbol} at row {r} of equity.parquet" for r in (blind[:9] + start).tolist()]
+        mark = marks.at(symbol, instants)[start:]
+        blind = np.flatnonzero((mark == 0) & (lots != 0))[:9] + start
+        wrong += [f"marks.parquet: no mark of {instrument.symbol} at row {row} of equity.parquet" for row in blind.tolist()]
         value = product(mark, lots, instrument.mul, instrument.div)
         whole = values[instrument.currency]
         if value.dtype == object and whole.dtype != object:
@@ -110,17 +127,6 @@ def _groups(*keys: Array) -> Iterator[slice]:
     bounds = [0, *(np.flatnonzero(change) + 1).tolist(), len(keys[0])]
     for a, b in zip(bounds[:-1], bounds[1:], strict=True):
         yield slice(a, b)
-
-
-def _forward(folder: Folder, instants: Array, by: str, index: int) -> Array:
-    """[m] the instrument's mark or the currency's rate at each stored instant, carried forward; 0 before the first."""
-    sheet = folder["marks"]
-    names, column = (folder.symbol_index, "price") if by == "symbol" else (folder.currency_index, "rate")
-    name = next(name for name, number in names.items() if number == index)
-    rows = np.flatnonzero(sheet[by] == name)
-    known = np.append(0, folder.units("marks", column)[rows])
-    place = np.searchsorted(sheet["instant"][rows], instants, "right")
-    return np.asarray(known[place])
 
 
 def _revaluation(audit: Audit, code: str, balance: Array, rate: Array, divisor: int) -> None:

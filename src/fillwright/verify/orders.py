@@ -106,7 +106,7 @@ def _replay(folder: Folder, notional: list[int], price: Array) -> tuple[list[_Li
                 life.notional += notional[fill]
                 life.fee += int(fill_fee[fill])
             else:
-                said.crossed.append(f"order_events.parquet row {row} column fill_id: {fill} is not the next fill of order {order}")
+                said.crossed.append(f"order_events.parquet row {row} column fill_id: {fill} is no new fill of order {order}")
         elif fill != -1:
             said.crossed.append(f"order_events.parquet row {row} column fill_id: {fill}, but {event} has no fill")
         if event != "replace_request":
@@ -164,3 +164,7 @@ def _limits(audit: Audit, price: Array) -> None:
     rows = fill[np.flatnonzero(beyond)]
     wrong = [f"fills.parquet row {row} column price: beyond the limit of its order" for row in rows.tolist()]
     audit.say("fills.limit", int((limit != 0).sum()), wrong)
+    quantity, available = folder.units("fills", "quantity"), folder.units("fills", "available")
+    # -1 lot = no cap; it is written with the decimals of the column, so it stays -1 lot in own units.
+    greedy = np.flatnonzero((available >= 0) & (quantity > available)).tolist()
+    audit.say("fills.volume", fills.rows, [f"fills.parquet row {row} column quantity: more than was available" for row in greedy])

@@ -54,7 +54,8 @@ class Instrument:
 class Sheet:
     """One table as it stands in its file: arrays of text, or of whole numbers of the column's last digit.
 
-    ``decimals`` is the scale of each decimal column, ``kinds`` and ``roles`` come from the file.
+    ``decimals`` is the scale of each decimal column, ``kinds`` and ``roles`` come from the file. ``texts`` of a text column are
+    its distinct values and where each row has which, the last of them None.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Sheet:
     kinds: Mapping[str, str]
     roles: Mapping[str, str]
     decimals: Mapping[str, int]
+    texts: Mapping[str, tuple[list[str | None], Array]]
 
     def __getitem__(self, column: str) -> Array:
         try:
@@ -92,6 +94,7 @@ class Folder:
             raise CheckFailed(
                 f"cannot be used: {type(error).__name__}: {error}", where=str(path / "run.json"), remedy="the file was changed"
             ) from error
+        self._symbols: dict[str, Array] = {}
         self.sheets = {name: self._sheet(name) for name in TABLES}
         self.symbol_index = {instrument.symbol: i for i, instrument in enumerate(self.instruments)}
         self.currency_index = {currency.code: i for i, currency in enumerate(self.currencies)}
@@ -114,18 +117,23 @@ class Folder:
             arrow = pq.read_table(path)
             columns: dict[str, Array] = {}
             kinds, roles, decimals = {}, {}, {}
+            texts: dict[str, tuple[list[str | None], Array]] = {}
             for field in arrow.schema:
                 about = field.metadata or {}
                 kinds[field.name], roles[field.name] = about[b"kind"].decode(), about[b"role"].decode()
                 array = arrow.column(field.name).combine_chunks()
-                columns[field.name] = _values(array)
+                if pa.types.is_dictionary(array.type):
+                    texts[field.name] = _texts(array)
+                    columns[field.name] = np.array(texts[field.name][0], object)[texts[field.name][1]]
+                else:
+                    columns[field.name] = _values(array)
                 if pa.types.is_decimal(array.type):
                     decimals[field.name] = array.type.scale
         except (OSError, KeyError, ValueError, TypeError, IndexError, pa.ArrowException) as error:
             raise CheckFailed(
                 f"cannot be read: {type(error).__name__}: {error}", where=str(path), remedy="the file was changed; run again"
             ) from error
-        return Sheet(name, arrow.num_rows, columns, kinds, roles, decimals)
+        return Sheet(name, arrow.num_rows, columns, kinds, roles, decimals, texts)
 
     @cached_property
     def order_symbol(self) -> Array:
@@ -134,6 +142,11 @@ class Folder:
 
     def symbols(self, name: str) -> Array:
         """int64[rows]: instrument of each row, -1 = none."""
+        if name not in self._symbols:
+            self._symbols[name] = self._symbols_of(name)
+        return self._symbols[name]
+
+    def _symbols_of(self, name: str) -> Array:
         sheet = self[name]
         if name == "order_events":
             return self.order_symbol[self.references(name, "order_id", "orders")]
@@ -150,14 +163,16 @@ class Folder:
         return quote[self.symbols(name)]
 
     def _index(self, sheet: Sheet, column: str, known: Mapping[str, int]) -> Array:
-        texts, place = np.unique(np.where(sheet[column] == None, "", sheet[column]).astype(str), return_inverse=True)  # noqa: E711
-        unknown = [text for text in texts.tolist() if text and text not in known]
+        if column not in sheet.texts:
+            raise CheckFailed(f"column {column} is no text", where=f"{sheet.name}.parquet", remedy="the file was changed")
+        texts, place = sheet.texts[column]
+        unknown = [text for text in texts if text is not None and text not in known]
         if unknown:
             raise CheckFailed(
                 f"column {column} has {unknown[0]!r}, which run.json does not know", where=f"{sheet.name}.parquet",
                 remedy="one of the two files was changed",
             )  # fmt: skip
-        return np.array([known.get(text, -1) for text in texts.tolist()], np.int64)[place]
+        return np.array([-1 if text is None else known[text] for text in texts], np.int64)[place]
 
     def references(self, name: str, column: str, to: str) -> Array:
         """int64[rows]: numbers of rows in another table, checked to exist."""
@@ -222,8 +237,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def _texts(array: pa.Array) -> tuple[list[str | None], Array]:
+    texts = [*array.dictionary.to_pylist(), None]
+    return texts, array.indices.cast(pa.int64()).fill_null(len(texts) - 1).to_numpy()
+
+
 def _values(array: pa.Array) -> Array:
-    """Decimals as whole numbers of the last digit, times as ns (0 = never), dictionaries as text (None = none)."""
+    """Decimals as whole numbers of the last digit, times as ns (0 = never)."""
     if pa.types.is_decimal(array.type):
         if array.null_count:
             raise ValueError("a number is missing")
@@ -232,9 +252,6 @@ def _values(array: pa.Array) -> Array:
             return np.array([int(value.as_py().scaleb(scale)) for value in array], object)
         words = np.frombuffer(array.buffers()[1], np.int64).reshape(-1, 2)
         return words[array.offset : array.offset + len(array), 0]
-    if pa.types.is_dictionary(array.type):
-        texts = np.array([*array.dictionary.to_pylist(), None], object)
-        return np.asarray(texts[array.indices.fill_null(len(texts) - 1).to_numpy().astype(np.int64)])
     if pa.types.is_timestamp(array.type):
         return np.asarray(array.cast(pa.int64()).fill_null(0).to_numpy())
     if array.null_count:

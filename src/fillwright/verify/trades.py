@@ -45,11 +45,13 @@ def check_trades(audit: Audit, ledger: Ledger) -> None:
 
 
 def _last_marks(folder: Folder, ledger: Ledger) -> dict[int, int]:
-    """The last mark of each instrument; before its first mark the price of its last fill."""
-    last = dict(zip(ledger.symbol, ledger.price, strict=True))
+    """The last mark of each instrument; where a fill came after the last stored instant (the run failed), its price."""
     symbols, prices = folder.symbols("marks").tolist(), folder.units("marks", "price").tolist()
-    last.update({symbol: int(price) for symbol, price in zip(symbols, prices, strict=True) if symbol >= 0})
-    return last
+    last = {symbol: int(price) for symbol, price in zip(symbols, prices, strict=True) if symbol >= 0}
+    instants = folder["equity"]["instant"]
+    end = int(instants[-1]) if len(instants) else 0
+    fills = zip(ledger.symbol, ledger.price, ledger.instant, strict=True)
+    return last | {symbol: price for symbol, price, instant in fills if instant > end}
 
 
 def _unrealised(folder: Folder, ledger: Ledger, marks: dict[int, int]) -> dict[int, int]:

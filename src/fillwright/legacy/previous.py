@@ -48,7 +48,7 @@ class Found:
 
 
 @dataclass
-class OldFile:
+class Previous:
     """The old document and the state of its translation.
 
     ``found`` are errors, ``report`` the lines told to the user; ``force`` lets the deeper of two disagreeing keys win.

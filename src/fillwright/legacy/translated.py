@@ -10,13 +10,13 @@ from typing import Any
 from fillwright.config import problems
 from fillwright.config.emit import to_yaml
 from fillwright.config.schema import Config, Data
-from fillwright.legacy.old_file import Found
+from fillwright.legacy.previous import Found
 
 _WIDTH = 126
 
 
 @dataclass
-class NewFile:
+class Translated:
     """Nested plain values, a comment per key path, and the old place of each."""
 
     data: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,369 @@
+"""The life of one run: created, prepared, running, closing, reconciled; failed or interrupted from any.
+
+A run is a value: everything it changes lives in the :class:`State` that is made for it here.
+"""
+
+from __future__ import annotations
+
+import copy
+import platform
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+
+from fillwright._version import __version__
+from fillwright.broker import Terms, lower
+from fillwright.config.load import load_config
+from fillwright.config.schema import Config
+from fillwright.config.shorthand import Shorthand, apply_shorthand
+from fillwright.coordinator.fingerprint import input_fingerprint, journal_fingerprint
+from fillwright.coordinator.isolation import Snapshot
+from fillwright.coordinator.memory import lay_out
+from fillwright.data.fx import FxSource, rate_sources
+from fillwright.data.load import load_market
+from fillwright.data.market import Market
+from fillwright.errors import ConfigError, FillwrightError, RunFailed, RunInterrupted, StrategyError, UsageError
+from fillwright.journal import KINDS, Journal, Names, RunRecord, Scales
+from fillwright.kernel import state as kernel_state
+from fillwright.kernel.advance import advance, finish
+from fillwright.model.codes import OrderEvent, OrderStatus, RunState
+from fillwright.result import Result
+from fillwright.strategies import resolve
+from fillwright.strategy.base import Strategy
+from fillwright.strategy.desk import Desk
+from fillwright.strategy.driver import Driver
+
+Progress = Callable[[int, int], None]
+"""Told (instants done, instants in all) several times a second."""
+
+_TABLE_OF = {"order_event": "order_events", "fill": "fills", "posting": "postings", "lot_close": "lot_closes"}
+_FIRST_SLICE = 4096
+_SLICE_SECONDS = 0.03
+_SUBSCRIBED_SLICE = 256
+
+
+class Run:
+    """One run. ``Run(strategy, market, config)``, subscribe to its ``journal`` if you like, then :meth:`execute` once.
+
+    ``strategy`` is a :class:`Strategy` or ready-made arrays (``Targets``, ``Signals``, ``OrderList``); it is not changed.
+    """
+
+    def __init__(self, strategy: Strategy | Driver, market: Market, config: Config | None = None) -> None:
+        if isinstance(strategy, type):
+            raise UsageError(f"{strategy.__name__} is a class", remedy=f"make a strategy of it: {strategy.__name__}(...)")
+        if not isinstance(market, Market):
+            raise UsageError(f"a market is needed, got {type(market).__name__}", remedy='market = fw.read_bars("SPY.csv", symbol="SPY")')
+        self.market = market
+        self.config = config or Config()
+        self.state = RunState.CREATED
+        self._driver: Driver = Desk(strategy) if isinstance(strategy, Strategy) else copy.copy(strategy)
+        self._subject = type(strategy) if isinstance(strategy, Strategy) else None
+        self._terms: Terms = lower(self.config, market.instruments)
+        codes = [currency.code for currency in self._terms.currencies]
+        self._fx: tuple[FxSource | None, ...] = rate_sources(market, codes[0], codes)
+        self._warnings: list[str] = []
+        self._error: FillwrightError | None = None
+        self._timings: dict[str, float] = {}
+        self._delivered = dict.fromkeys(KINDS, 0)
+        self._memory: kernel_state.State | None = None
+        scales = Scales.of(market.instruments, self._terms.currencies)
+        self.journal = Journal(self._names(), scales, self._order_symbol)
+
+    # -- life ------------------------------------------------------------------------------------------------------------
+
+    def execute(self, progress: Progress | None = None) -> Result:
+        """Run to the end. A strategy or subscriber that raises, or Ctrl-C, ends it: the exception says where and at which data time,
+        and its ``result`` is what was journalled until then.
+        """
+        if self.state is not RunState.CREATED:
+            raise UsageError("a run runs once", remedy="make a new Run: it is a value")
+        started = time.perf_counter()
+        self._subscribed = len(self.journal)
+        strict = self.config.run.isolation == "strict"
+        before = Snapshot(self.market, self._subject, 0, whole=strict)
+        try:
+            self._prepare()
+            self._timings["prepare_s"] = time.perf_counter() - started
+            self.state = RunState.RUNNING
+            self._advance(progress)
+            self.state = RunState.CLOSING
+            self._close()
+        except KeyboardInterrupt:
+            self._fail(RunInterrupted("interrupted", where=self._data_time()), RunState.INTERRUPTED)
+        except FillwrightError as error:
+            self._fail(error if isinstance(error, RunFailed) else self._placed(error), RunState.FAILED)
+        except OverflowError as error:
+            self._fail(RunFailed(str(error), where=self._data_time(), remedy="trade smaller quantities"), RunState.FAILED)
+        finally:
+            self.journal.close()
+        self._timings["run_s"] = time.perf_counter() - started
+        changes = before.changes(Snapshot(self.market, self._subject, len(self.journal), whole=strict))
+        self._warnings += [f"isolation: {change} during the run" for change in changes]
+        if changes and strict and self._error is None:
+            self._fail(
+                RunFailed("the run changed what lies outside it: " + "; ".join(changes), remedy="keep state in fw.state fields"),
+                RunState.FAILED,
+            )
+        if self._error is None:
+            self.state = RunState.RECONCILED
+        result = Result(self._record())
+        if self._error is not None:
+            self._error.result = result  # type: ignore[attr-defined]
+            raise self._error
+        return result
+
+    def _prepare(self) -> None:
+        try:
+            preparation = self._driver.prepare(self.market, self.config)
+        except FillwrightError:
+            raise
+        except Exception as error:
+            raise self._user_error(error) from error
+        memory = lay_out(self.market, self._terms, self._fx, preparation.timers)
+        memory.scalars["first_callback"] = self._first_callback(memory, preparation.lookbacks)
+        self._memory = memory
+        self._callback = self._driver.attach(memory)
+        memory.grow()
+        self.state = RunState.PREPARED
+
+    def _first_callback(self, memory: kernel_state.State, lookbacks: Sequence[tuple[int, int]]) -> int:
+        """Number of the first instant with callbacks: every look-back satisfied, or so many bars of the execution feeds."""
+        warmup = self.config.run.warmup
+        if warmup == "auto":
+            ends = []
+            for timeframe in {self.market.feeds[feed].timeframe_ns for feed, _ in lookbacks}:
+                same = [(feed, bars) for feed, bars in lookbacks if self.market.feeds[feed].timeframe_ns == timeframe]
+                # instruments that start later do not hold the others up: their indicators are NaN until then
+                ends.append(min(self._bar_time(feed, max(b for f, b in same if f == feed)) for feed, _ in same))
+        elif warmup:
+            ends = [min(self._bar_time(k, int(warmup)) for k, feed in enumerate(self.market.feeds) if feed.execution)]
+        else:
+            ends = []
+        instants = memory.kept[0]
+        return int(np.searchsorted(instants, max(ends))) if ends else 0
+
+    def _bar_time(self, feed: int, bars: int) -> int:
+        times = self.market.feeds[feed].close_time
+        return int(times[bars - 1]) if bars <= len(times) else int(times[-1]) + 1
+
+    def _advance(self, progress: Progress | None) -> None:
+        """Slices of a few hundredths of a second, so that Ctrl-C, progress and subscribers get their turn."""
+        memory = self._memory
+        assert memory is not None
+        s = memory.scalars
+        total = int(s["n_instants"])
+        size = _SUBSCRIBED_SLICE if self._subscribed else _FIRST_SLICE
+        while True:
+            s["stop_at"] = min(total, int(s["instant"]) + size)
+            s["calling"] = 1
+            began = time.perf_counter()
+            outcome = advance(memory.address, self._callback)
+            if outcome == kernel_state.GROW:
+                memory.grow()
+                continue
+            self._deliver()
+            if outcome == kernel_state.STOPPED:
+                raise self._stopped()
+            if outcome == kernel_state.FAULT:
+                raise self._fault()
+            if progress is not None:
+                progress(int(s["instant"]), total)
+            if outcome == kernel_state.DONE:
+                return
+            took = time.perf_counter() - began
+            if not self._subscribed and took < _SLICE_SECONDS:
+                size = min(size * 4, 1 << 30) if took < _SLICE_SECONDS / 4 else size
+            elif took > 2 * _SLICE_SECONDS:
+                size = max(1, size // 2)
+
+    def _close(self) -> None:
+        memory = self._memory
+        assert memory is not None
+        finish(memory.address)
+        if int(memory.scalars["fault"]):
+            raise self._fault()
+        self._deliver()
+        try:
+            self._driver.stop()
+        except FillwrightError:
+            raise
+        except Exception as error:
+            raise self._user_error(error) from error
+
+    def _deliver(self) -> None:
+        if not self._subscribed or self._memory is None:
+            return
+        for kind, table in _TABLE_OF.items():
+            rows = self._memory.table(table)
+            if len(rows) > self._delivered[kind]:
+                fresh = rows[self._delivered[kind] :]
+                self._delivered[kind] = len(rows)
+                if self.journal.wants(kind):
+                    self.journal.deliver(kind, fresh)
+
+    # -- what went wrong -------------------------------------------------------------------------------------------------
+
+    def _fail(self, error: FillwrightError, state: RunState) -> None:
+        self._error = error
+        self.state = state
+
+    def _stopped(self) -> BaseException:
+        error = self._driver.error
+        if error is None:
+            return RunFailed("the strategy asked to stop", where=self._data_time())
+        if isinstance(error, KeyboardInterrupt):
+            return error
+        if isinstance(error, Exception):
+            return self._user_error(error)
+        return RunInterrupted(f"the strategy raised {type(error).__name__}", where=self._data_time())
+
+    def _user_error(self, error: Exception) -> FillwrightError:
+        """The user's exception with the line that raised it and the data time."""
+        frames = traceback.extract_tb(error.__traceback__)
+        own = str(Path(__file__).resolve().parents[1])
+        theirs = [frame for frame in frames if not frame.filename.startswith(own)] or list(frames)
+        place = f"{theirs[-1].filename}:{theirs[-1].lineno}" if theirs else self._driver.name
+        where = f"{place}, {self._data_time()}"
+        if isinstance(error, FillwrightError):
+            wrapped = StrategyError(error.message, where=where, remedy=error.remedy)
+        else:
+            wrapped = StrategyError(f"{self._driver.name} raised {type(error).__name__}: {error}", where=where)
+        wrapped.__cause__ = error
+        return wrapped
+
+    def _placed(self, error: FillwrightError) -> FillwrightError:
+        if self.state in (RunState.CREATED, RunState.PREPARED):
+            return error
+        failed = RunFailed(error.message, where=error.where or self._data_time(), remedy=error.remedy)
+        failed.__cause__ = error
+        return failed
+
+    def _fault(self) -> FillwrightError:
+        assert self._memory is not None
+        s = self._memory.scalars
+        where = self._data_time()
+        if s["fault"] == kernel_state.FAULT_NO_RATE:
+            code = self._terms.currencies[int(s["fault_a"])].code
+            return RunFailed(
+                f"there is a balance in {code} but no exchange rate yet", where=where, remedy="start the data of its pair earlier"
+            )
+        if s["fault"] == kernel_state.FAULT_ROOM:
+            return RunFailed(
+                f"more than {int(s['room'])} orders at one instant from compiled code", where=where, remedy="spread them over instants"
+            )
+        status, event = OrderStatus(int(s["fault_a"])), OrderEvent(int(s["fault_b"]))
+        raise AssertionError(f"illegal move of an order: {status.name} on {event.name}, {where}")
+
+    def _data_time(self) -> str:
+        now = 0 if self._memory is None else int(self._memory.scalars["now"])
+        return f"data time {np.datetime64(now, 's' if now == 0 else 'ns')}Z" if now else "before the first bar"
+
+    # -- what it leaves --------------------------------------------------------------------------------------------------
+
+    def _names(self) -> Names:
+        symbols = tuple(instrument.symbol for instrument in self.market.instruments)
+        codes = tuple(currency.code for currency in self._terms.currencies)
+        return Names((self._driver.name,), symbols, tuple(self._driver.tags), tuple(self._driver.rules), codes)
+
+    def _order_symbol(self, order: int) -> int:
+        assert self._memory is not None
+        return int(self._memory.tables["orders"][order]["symbol"])
+
+    def _record(self) -> RunRecord:
+        memory = self._memory or lay_out(self.market, self._terms, self._fx)
+        s = memory.scalars
+        tables = {name: memory.table(name) for name in kernel_state.GROWING if name != "commands"}
+        count = int(s["n_equity"])
+        equity = memory.equity[:count]
+        counters = {name: int(s[name]) for name in ("intents", "no_change", "bars", "ambiguous", "drawdown", "drawdown_peak")}
+        info: dict[str, str | int | float] = {
+            "seed": self.config.run.seed,
+            "fillwright": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "input_fingerprint": input_fingerprint(self.config, self.market, self._driver.describe()),
+            "journal_fingerprint": journal_fingerprint(tables, equity),
+            **self._timings,
+        }
+        error = self._error
+        return RunRecord(
+            tables=tables,
+            market=self.market,
+            instants=self._sampled(count),
+            equity=equity,
+            names=self._names(),
+            currencies=self._terms.currencies,
+            fx=self._fx,
+            config=self.config,
+            counters=counters,
+            state=self.state,
+            error=None if error is None else str(error),
+            error_at=0 if error is None else int(s["now"]),
+            warnings=tuple(self._warnings),
+            info=info,
+        )
+
+    def _sampled(self, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Instants at which an execution feed had a bar: those at which equity is stored."""
+        market = self.market
+        if all(feed.execution for feed in market.feeds):
+            return market.instants[:count]
+        execution = np.array([feed.execution for feed in market.feeds])
+        executed = np.add.reduceat(execution[market.event_feed].astype(np.int64), market.offsets[:-1]) > 0
+        return market.instants[executed][:count]
+
+
+def run(
+    strategy: Strategy | Driver, market: Market, config: Config | None = None, *, progress: bool = False, **shorthand: Unpack[Shorthand]
+) -> Result:
+    """Run a strategy, or ready-made arrays, on a market.
+
+    ``config`` is the whole configuration; the keywords (``cash=100_000, commission="0.1%", slippage="2bp"`` …) are the common keys of
+    it and win over it. Raises UsageError for what does not fit together, RunFailed (with ``.result``) for a run that did not end.
+    A result folder is written when ``out`` is given.
+    """
+    effective = apply_shorthand(config, shorthand) if shorthand else (config or Config())
+    return _saved(Run(strategy, market, effective), progress, effective.run.out)
+
+
+def run_config(
+    path: str | Path, overrides: Sequence[str] = (), out: str | Path | None = None, progress: bool = False
+) -> Result:
+    """Run what a configuration file says; what ``fillwright run`` does. ``out`` wins over ``run.out``."""
+    loaded = load_config(path, overrides)
+    base = Path(path).resolve().parent
+    if loaded.config.strategy is None:
+        raise ConfigError("there is no strategy", where=f"{path}: strategy", remedy="strategy: {name: sma_cross, params: {fast: 10, slow: 30}}")
+    strategy = resolve(loaded.config.strategy.name, loaded.config.strategy.params, base)
+    market = load_market(loaded.config, base)
+    one = Run(strategy, market, loaded.config)
+    one._warnings += loaded.warnings
+    return _saved(one, progress, loaded.config.run.out if out is None else out)
+
+
+def _saved(one: Run, progress: bool, out: str | Path | None) -> Result:
+    """Execute with a progress bar; write the folder also when the run fails."""
+    report = "html" in one.config.report.formats
+    try:
+        result = _with_progress(one) if progress else one.execute()
+    except RunFailed as error:
+        if out is not None and isinstance(getattr(error, "result", None), Result):
+            error.result.save(out, overwrite=True, report=False)  # type: ignore[attr-defined]
+        raise
+    if out is not None:
+        result.save(out, overwrite=True, report=report)
+    return result
+
+
+def _with_progress(one: Run) -> Result:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with ProgressBar(*columns, transient=True) as bar:
+        task = bar.add_task(one.config.run.name, total=len(one.market.instants))
+        return one.execute(lambda done, total: bar.update(task, completed=done, total=total))
+

@@ -1,0 +1,282 @@
+"""Two engines, one scenario: run both, name the first difference, make the scenario small while they still differ.
+
+``run_engine`` is the one place that knows the engine under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fillwright.data.market import Feed, Market, build_market
+from fillwright.model import columns
+from fillwright.model.codes import OrderFlag
+from reference import engine
+from reference.scenario import Command, Journal, Scenario, Settings, as_python
+
+Row = Mapping[str, int]
+
+TABLES = (columns.ORDER_EVENTS, columns.FILLS, columns.LOT_CLOSES, columns.POSTINGS, columns.ORDERS)
+NOT_COMPARED: dict[str, frozenset[str]] = {}
+"""Columns by table that the engines need not agree on."""
+
+
+# ==================================================================== CONNECT HERE
+def run_engine(scenario: Scenario) -> Journal:
+    """Run the scenario through the engine under test.
+
+    To be connected: ``market_of(scenario)`` gives the market, ``scenario.settings`` the kernel's settings,
+    ``scenario.flow[T]`` the commands of the callback at T (order numbers are those of the orders table), and
+    ``journal_of(tables, instants, equity, counters)`` turns what the run leaves behind into what is compared.
+    """
+    raise NotImplementedError("the engine is not connected yet")
+
+
+# ====================================================================
+
+
+def market_of(scenario: Scenario) -> Market:
+    """The market of a scenario, through the same door as any other."""
+    feeds = []
+    for number, (instrument, bars) in enumerate(zip(scenario.instruments, scenario.bars, strict=True)):
+        times = {name: np.array([getattr(bar, name) for bar in bars], np.int64) for name in ("open_time", "close_time")}
+        prices = {name: np.array([getattr(bar, name) for bar in bars], np.int64) for name in ("open", "high", "low", "close")}
+        has_volume = bars[0].volume is not None
+        feeds.append(
+            Feed(
+                symbol=instrument.symbol,
+                instrument=number,
+                timeframe_ns=bars[0].close_time - bars[0].open_time,
+                execution=True,
+                volume=np.array([bar.volume for bar in bars], np.int64) if has_volume else None,
+                day_last=np.array([bar.day_last for bar in bars], np.uint8),
+                **times,
+                **prices,
+            )
+        )
+    return build_market(scenario.instruments, feeds)
+
+
+def journal_of(
+    tables: Mapping[str, np.ndarray], instants: Sequence[int], equity: Sequence[int], counters: Mapping[str, int]
+) -> Journal:
+    """The record arrays of a run as a journal: canonical columns, plain ints; positions and cash from the postings."""
+    rows = {table.name: [{c.name: int(row[c.name]) for c in table.canonical} for row in tables[table.name]] for table in TABLES}
+    journal = Journal(**rows)
+    journal.equity = [(int(t), int(money)) for t, money in zip(instants, equity, strict=True)]
+    journal.counters = {name: int(counters[name]) for name in ("intents", "no_change")}
+    for row in journal.postings:
+        if row["account"] == 1:
+            journal.cash[row["currency"]] = journal.cash.get(row["currency"], 0) + row["money"]
+        if row["account"] == 2:
+            journal.positions[row["symbol"]] = journal.positions.get(row["symbol"], 0) + row["quantity"]
+    return journal
+
+
+def difference(scenario: Scenario, engine_under_test: Callable[[Scenario], Journal] | None = None) -> str:
+    """What the engine does otherwise than the reference, "" if nothing. A traceback of the engine is a difference too."""
+    expected = engine.run(scenario)
+    try:
+        found = (engine_under_test or run_engine)(scenario)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return f"the engine raised {type(error).__name__}: {error}"
+    return first_difference(expected, found)
+
+
+# -------------------------------------------------------------------- the first difference
+
+
+def first_difference(expected: Journal, found: Journal) -> str:
+    """The earliest difference as text: table, row, column, both values and the events around it; "" if there is none."""
+    candidates: list[tuple[int, int, str]] = []
+    for rank, table in enumerate(TABLES):
+        one, two = getattr(expected, table.name), getattr(found, table.name)
+        difference = _in_table(table, one, two)
+        if difference:
+            number, text = difference
+            rows = [side[number] for side in (one, two) if number < len(side)]
+            instant = min(row.get("instant", row.get("decided_at", 0)) for row in rows)
+            candidates.append((instant, rank, text))
+    for number, (one, two) in enumerate(zip(expected.equity, found.equity, strict=False)):
+        if one != two:
+            text = f"equity, row {number}: expected {one[1]} at {one[0]}, found {two[1]} at {two[0]}"
+            candidates.append((min(one[0], two[0]), len(TABLES), text))
+            break
+    if candidates:
+        instant, _, text = min(candidates)
+        return f"{text}\n{_around(expected, found, instant)}"
+    if len(expected.equity) != len(found.equity):
+        return f"equity: expected {len(expected.equity)} rows, found {len(found.equity)}"
+    for name in ("positions", "cash", "counters"):
+        one, two = getattr(expected, name), getattr(found, name)
+        for key in sorted(set(one) | set(two), key=str):
+            if one.get(key, 0) != two.get(key, 0):
+                return f"{name}, {key}: expected {one.get(key, 0)}, found {two.get(key, 0)}"
+    return ""
+
+
+def _in_table(table: columns.Table, expected: Sequence[Row], found: Sequence[Row]) -> tuple[int, str] | None:
+    """(number of the first row that differs, text)."""
+    skipped = NOT_COMPARED.get(table.name, frozenset())
+    for number, (one, two) in enumerate(zip(expected, found, strict=False)):
+        names = [c.name for c in table.canonical if c.name not in skipped and one[c.name] != two[c.name]]
+        if names:
+            values = [
+                f"{name}: expected {shown(table, name, one[name])}, found {shown(table, name, two[name])}" for name in names
+            ]
+            return number, f"{table.name}, row {number}, " + "\n    ".join(values)
+    if len(expected) == len(found):
+        return None
+    number, rows = min(len(expected), len(found)), max(expected, found, key=len)
+    side = "missing" if len(expected) > len(found) else "not expected"
+    return number, f"{table.name}, row {number} is {side}: {describe(table, rows[number])}"
+
+
+def shown(table: columns.Table, name: str, value: int) -> str:
+    """A number with the name of its code."""
+    column = table.column(name)
+    if column.codes is not None:
+        known = {int(code): code.name for code in column.codes}
+        return f"{value} ({known.get(value, 'no such code')})"
+    return f"{value} ({OrderFlag(value)!s})" if column.kind == "bits" else str(value)
+
+
+def describe(table: columns.Table, row: Row) -> str:
+    """A row in one line, without the columns that say nothing."""
+    parts = []
+    for column in table.canonical:
+        value = row[column.name]
+        if value == 0 or (value == -1 and column.kind in ("ref", "name")) or column.name in ("seq", "reported_at"):
+            continue
+        known = {int(code): code.name for code in column.codes} if column.codes else {}
+        parts.append(f"{column.name}={known.get(value, value)}")
+    return " ".join(parts)
+
+
+def _around(expected: Journal, found: Journal, instant: int, before: int = 4, after: int = 4) -> str:
+    lines = [f"around instant {instant}:"]
+    for title, journal in (("expected", expected), ("found", found)):
+        rows = journal.order_events
+        first = next((n for n, row in enumerate(rows) if row["instant"] >= instant), len(rows))
+        last = next((n for n, row in enumerate(rows) if row["instant"] > instant), len(rows))
+        lines.append(f"  {title}:")
+        lines += [
+            f"    {row['seq']}: {describe(columns.ORDER_EVENTS, row)}" for row in rows[max(first - before, 0) : last + after]
+        ]
+        lines += [f"    fill {describe(columns.FILLS, row)}" for row in journal.fills if row["instant"] == instant]
+    return "\n".join(lines)
+
+
+# -------------------------------------------------------------------- smaller scenarios
+
+
+def shrink(scenario: Scenario, differs: Callable[[Scenario], bool], tries: int = 3000) -> Scenario:
+    """Drop commands, bars, instruments and settings, greedily, while ``differs`` holds."""
+    left = tries
+    progress = True
+    while progress and left > 0:
+        progress = False
+        for smaller in _smaller(scenario):
+            left -= 1
+            if left <= 0:
+                break
+            if _holds(differs, smaller):
+                scenario, progress = smaller, True
+                break
+    return scenario
+
+
+def _holds(differs: Callable[[Scenario], bool], scenario: Scenario) -> bool:
+    try:
+        return differs(scenario)
+    except AssertionError:  # the smaller scenario makes no sense, say a balance without a rate
+        return False
+
+
+def _smaller(scenario: Scenario) -> Iterator[Scenario]:
+    """Scenarios with a little less, the boldest first."""
+    yield from _fewer_instants(scenario)
+    for number in range(len(scenario.instruments)):
+        if smaller := _without_instrument(scenario, number):
+            yield smaller
+    commands = [(instant, n) for instant, given in scenario.flow.items() for n in range(len(given))]
+    for chunk in _chunks(commands):
+        kept = {
+            instant: [command for n, command in enumerate(given) if (instant, n) not in chunk]
+            for instant, given in scenario.flow.items()
+        }
+        yield replace(scenario, flow={instant: given for instant, given in kept.items() if given})
+    for number, feed in enumerate(scenario.bars):
+        for chunk in _chunks(range(len(feed))):
+            rest = [bar for n, bar in enumerate(feed) if n not in chunk]
+            if rest:
+                yield replace(scenario, bars=[*scenario.bars[:number], rest, *scenario.bars[number + 1 :]])
+    plain = Settings()
+    for name in Settings.__dataclass_fields__:
+        default = getattr(plain, name)
+        if name not in ("currencies", "fx", "initial_cash") and getattr(scenario.settings, name) != default:
+            yield replace(scenario, settings=replace(scenario.settings, **{name: default}))
+
+
+def _chunks(items: Sequence[object]) -> Iterator[set[object]]:
+    """Halves, quarters, ... and single items."""
+    size = len(items) // 2
+    while size >= 1:
+        for start in range(0, len(items), size):
+            yield set(items[start : start + size])
+        size //= 2
+    if len(items) == 1:
+        yield set(items)
+
+
+def _fewer_instants(scenario: Scenario) -> Iterator[Scenario]:
+    instants = scenario.instants
+    for keep in (len(instants) // 2, len(instants) * 3 // 4, len(instants) * 9 // 10, len(instants) - 1):
+        last = instants[max(keep - 1, 0)]
+        feeds = [[bar for bar in feed if bar.close_time <= last] for feed in scenario.bars]
+        if keep < len(instants) and all(feeds):
+            yield replace(scenario, bars=feeds, flow={t: given for t, given in scenario.flow.items() if t <= last})
+
+
+def _without_instrument(scenario: Scenario, gone: int) -> Scenario | None:
+    """The scenario without one instrument and what was asked of it; None if a rate hangs on it."""
+    if len(scenario.instruments) == 1 or any(source and source[0] == gone for source in scenario.settings.fx):
+        return None
+
+    def index(number: int) -> int:
+        return number - (number > gone)
+
+    flow: dict[int, list[Command]] = {}
+    for instant, given in scenario.flow.items():
+        kept: list[Command] = []
+        for command in given:
+            if hasattr(command, "targets"):
+                rest = tuple((index(i), mode, size) for i, mode, size in command.targets if i != gone)
+                kept += [replace(command, targets=rest)] if rest else []
+            elif getattr(command, "instrument", None) is None:
+                kept.append(command)
+            elif command.instrument != gone:
+                kept.append(replace(command, instrument=index(command.instrument)))
+        flow[instant] = kept
+    settings = scenario.settings
+    fx = tuple(source and (index(source[0]), source[1]) for source in settings.fx)
+    through = tuple(units for i, units in enumerate(settings.limit_through) if i != gone)
+    rest = [i for i in range(len(scenario.instruments)) if i != gone]
+    return Scenario(
+        [scenario.instruments[i] for i in rest],
+        [scenario.bars[i] for i in rest],
+        replace(settings, fx=fx, limit_through=through),
+        flow,
+    )
+
+
+def report(seed: int | None, scenario: Scenario, engine_under_test: Callable[[Scenario], Journal] | None = None) -> str:
+    """The text of a failure: the difference, and the smallest scenario that still shows one, as Python."""
+    small = shrink(scenario, lambda candidate: bool(difference(candidate, engine_under_test)))
+    head = "" if seed is None else f"seed {seed}\n"
+    first = difference(scenario, engine_under_test)
+    return f"{head}{first}\n\nsmallest scenario:\n{difference(small, engine_under_test)}\n\nscenario = {as_python(small)}\n"
