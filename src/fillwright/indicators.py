@@ -2,8 +2,8 @@
 
 Each is an :class:`Indicator`, called with float arrays (``sma(close, 20)``) or, as the engine does it, with whole price units
 (``sma.compute({"values": close}, scale, 20)``). Both give the same numbers: floats that are decimals of at most nine places are
-turned into whole numbers first, sums, means and extremes run over integers, and the division comes last. Other floats
-(indicators of indicators) are summed window by window, so no rounding error is carried on.
+turned into whole numbers first, sums, means and extremes run over integers, and the division comes last. From the first row
+that is no such number (indicators of indicators) floats are summed window by window, so no rounding error is carried on.
 
 Every value depends on its own and earlier rows only: computing on a prefix gives the prefix, bit for bit. Rows without enough
 history are NaN. A NaN in the input makes NaN every window that holds it; leading NaN only delay a recursive average.
@@ -55,11 +55,18 @@ class Indicator:
         count = len(self.inputs)
         if len(arguments) < count:
             raise UsageError(f"{self.name} needs {', '.join(self.inputs)}", remedy=f"call {self.usage}")
+        numbers = self._checked(arguments[count:])
         columns = [np.asarray(values) for values in arguments[:count]]
-        scale = 1
-        if any(values.dtype != np.int64 for values in columns):
-            columns, scale = _whole([_float_series(self.name, values) for values in columns])
-        return self._run(columns, scale, arguments[count:])
+        if all(values.dtype == np.int64 for values in columns):
+            return self._run(columns, 1, numbers)
+        columns = [_float_series(self.name, values) for values in columns]
+        rows, scale = _decimal_rows(columns, _EXACT // (max(numbers) * (max(numbers) + 1)))
+        whole = [np.rint(values[:rows] * scale).astype(np.int64) for values in columns]
+        if all(len(values) == rows for values in columns):
+            return self._run(whole, scale, numbers)
+        out = self._run(columns, 1, numbers)
+        out[:rows] = self._run(whole, scale, numbers)
+        return out
 
     def exact(self, *arguments: Any) -> Floats:
         """int64[n] per series, then the units per 1 (``scale``), then the parameters -> float64[n] in ones."""
@@ -78,7 +85,7 @@ class Indicator:
         for array in arrays:
             if array.dtype != np.int64:
                 raise UsageError(f"{self.name} counts in whole units, got {array.dtype}", remedy=f"call {self.usage}")
-        return self._run(arrays, scale, parameters)
+        return self._run(arrays, scale, self._checked(parameters))
 
     def lookback(self, *parameters: int) -> int:
         """Bars that its first value needs: row ``lookback - 1`` is the first that is not NaN."""
@@ -90,8 +97,7 @@ class Indicator:
         shown = [f"{name}={self.defaults[name]}" if name in self.defaults else name for name in self.parameters]
         return f"{self.name}({', '.join([*self.inputs, *shown])})"
 
-    def _run(self, columns: list[Series], scale: int, parameters: tuple[Any, ...]) -> Floats:
-        numbers = self._checked(parameters)
+    def _run(self, columns: list[Series], scale: int, numbers: list[int]) -> Floats:
         lengths = {values.shape for values in columns}
         if len(lengths) > 1 or columns[0].ndim != 1:
             raise UsageError(f"{self.name}: series must be one-dimensional and of one length, got {sorted(lengths)}")
@@ -100,7 +106,8 @@ class Indicator:
         longest = max(numbers)
         if not all(_fits(values, longest * (longest + 1)) for values in columns):
             columns, scale = [values / float(scale) for values in columns], 1
-        return self._function(*columns, scale, *numbers)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities in the caller's floats give NaN, as NaN do
+            return self._function(*columns, scale, *numbers)
 
     def _checked(self, parameters: tuple[Any, ...]) -> list[int]:
         if len(parameters) > len(self.parameters):
@@ -259,23 +266,30 @@ def _float_series(name: str, values: Series) -> Floats:
         raise UsageError(f"{name}: a series must hold numbers, got {values.dtype}", remedy="give arrays of numbers") from None
 
 
-def _whole(columns: list[Floats]) -> tuple[list[Series], int]:
-    """The columns as int64 with their units per 1 where all values are decimals of at most 9 places; else as they are."""
-    largest = max((float(np.abs(values).max(initial=0.0)) for values in columns), default=0.0)
-    if not largest < _EXACT:  # also NaN and infinity
-        return list(columns), 1
+def _decimal_rows(columns: list[Floats], largest: int) -> tuple[int, int]:
+    """(rows, scale): the first rows that are all whole numbers of 1/scale below ``largest``, as many as a power of ten allows.
+
+    Whether a row is among them depends on it and the rows before it only.
+    """
+    best, scale = -1, 1
     for decimals in range(_MOST_DECIMALS + 1):
-        scale = 10**decimals
-        if largest * scale >= _EXACT:
+        rows = min(_leading(values, 10**decimals, largest) for values in columns)
+        if rows > best:
+            best, scale = rows, 10**decimals
+        if rows == max(len(values) for values in columns):
             break
-        if all(_is_decimal(values, float(scale)) for values in columns):
-            return [np.rint(values * scale).astype(np.int64) for values in columns], scale
-    return list(columns), 1
+    return best, scale
 
 
-def _is_decimal(values: Floats, scale: float) -> bool:
+def _leading(values: Floats, scale: int, largest: int) -> int:
     head = values[:1024]
-    return bool((np.rint(head * scale) / scale == head).all() and (np.rint(values * scale) / scale == values).all())
+    for part in (head, values):
+        with np.errstate(over="ignore", invalid="ignore"):
+            units = np.rint(part * scale)
+            good = (units / scale == part) & (np.abs(units) < largest)
+        if not good.all():
+            return int(good.argmin())
+    return len(values)
 
 
 def _fits(values: Series, factor: int) -> bool:

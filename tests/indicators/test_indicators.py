@@ -64,6 +64,17 @@ def test_prefix_of_floats_that_are_no_decimals(name: str, params: tuple[int, ...
 
 
 @pytest.mark.parametrize("name, params", CASES)
+def test_prefix_where_decimals_end_in_the_middle(name: str, params: tuple[int, ...]) -> None:
+    indicator, columns = INDICATORS[name], bars(120)
+    for values in columns.values():
+        values[60:] *= np.pi
+        values[90] = 1e15
+    whole = indicator(*inputs(indicator, columns), *params)
+    for n in (0, 1, 30, 59, 60, 61, 62, 89, 90, 91, 119):
+        assert same(indicator(*[values[:n] for values in inputs(indicator, columns)], *params), whole[:n]), n
+
+
+@pytest.mark.parametrize("name, params", CASES)
 def test_floats_and_price_units_of_any_scale_agree_bit_for_bit(name: str, params: tuple[int, ...]) -> None:
     indicator, columns = INDICATORS[name], bars(150)
     expected = indicator(*inputs(indicator, columns), *params)
@@ -180,6 +191,14 @@ def test_nan_in_the_input() -> None:
     assert np.isnan(indicators.sma(close, 4)[30:34]).all() and not np.isnan(indicators.sma(close, 4)[34:]).any()
     assert np.isnan(indicators.ema(close, 4)[30:]).all() and not np.isnan(indicators.ema(close, 4)[8:30]).any()
     assert np.isnan(indicators.ema(np.full(9, np.nan), 3)).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_infinities_are_quiet() -> None:
+    close = walk(60)
+    close[20], close[40] = np.inf, 1e308
+    for name in ("sma", "wma", "ema", "rsi", "highest", "std", "roc"):
+        assert not np.isnan(INDICATORS[name](close, 4)[5:20]).any(), name
 
 
 def test_crossings() -> None:

@@ -10,31 +10,168 @@ from dataclasses import replace
 
 import numpy as np
 
+from fillwright.broker import InstrumentTerms, Terms
+from fillwright.coordinator.memory import lay_out
+from fillwright.data.fx import FxSource
 from fillwright.data.market import Feed, Market, build_market
+from fillwright.kernel import intake
+from fillwright.kernel._jit import JIT_OFF
+from fillwright.kernel.advance import advance, finish
+from fillwright.kernel.state import DONE, GROW, TICKET, WANTS_BARS, State
 from fillwright.model import columns
-from fillwright.model.codes import OrderFlag
+from fillwright.model.codes import OrderFlag, OrderStatus, OrderType, SizeMode, TimeInForce
+from fillwright.strategy.desk import Callback
 from reference import engine
-from reference.scenario import Command, Journal, Scenario, Settings, as_python
+from reference.scenario import (
+    Cancel,
+    CancelAll,
+    Close,
+    Command,
+    Journal,
+    Order,
+    Scenario,
+    Settings,
+    Target,
+    TargetBatch,
+    as_python,
+)
 
 Row = Mapping[str, int]
 
 TABLES = (columns.ORDER_EVENTS, columns.FILLS, columns.LOT_CLOSES, columns.POSTINGS, columns.ORDERS)
+LIVE = (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 NOT_COMPARED: dict[str, frozenset[str]] = {}
 """Columns by table that the engines need not agree on."""
 
 
-# ==================================================================== CONNECT HERE
+class _Play:
+    """A driver that gives the scenario's commands, as tickets, at their instants."""
+
+    def __init__(self, scenario: Scenario, state: State) -> None:
+        self.scenario = scenario
+        self.state = state
+        self.error: BaseException | None = None
+
+    def __call__(self, address: int, kind: int, instant: int) -> int:
+        try:
+            for command in self.scenario.flow.get(int(self.state.scalars["now"]), ()):
+                self.give(command)
+        except BaseException as error:
+            self.error = error
+            return 1
+        return 0
+
+    def ticket(self, **fields: int) -> None:
+        s = self.state.scalars
+        for name in TICKET:
+            s[name] = 0
+        s["t_rule"] = s["t_tag"] = -1
+        s["t_tif"] = TimeInForce.GTC
+        for name, value in fields.items():
+            s[f"t_{name}"] = int(value)
+
+    def call(self, entry: Callable[..., int], *arguments: int) -> int:
+        while (result := entry(self.state.address, *arguments)) == intake.NO_ROOM:
+            self.state.grow()
+        return int(result)
+
+    def give(self, command: Command) -> None:
+        orders = self.state.table("orders")
+        if isinstance(command, Order):
+            self.ticket(
+                instrument=command.instrument, side=command.side, size_mode=command.size_mode, size=command.size, type=command.type,
+                tif=command.tif, limit=command.limit, stop=command.stop, expire=command.expire_at,
+            )  # fmt: skip
+            self.call(intake.submit)
+        elif isinstance(command, Target):
+            self.ticket(instrument=command.instrument, size_mode=command.size_mode, size=command.size, type=OrderType.MARKET)
+            self.call(intake.submit)
+        elif isinstance(command, Close):
+            self.ticket(instrument=command.instrument, size_mode=SizeMode.CLOSE, type=OrderType.MARKET)
+            self.call(intake.submit)
+        elif isinstance(command, TargetBatch):
+            cells = np.zeros((len(command.targets), 4), np.int64)
+            cells[:, :3] = command.targets
+            self.ticket(type=OrderType.MARKET)
+            self.call(intake.submit_targets, cells.ctypes.data, len(cells))
+        elif isinstance(command, CancelAll):
+            for order in orders:
+                if order["status"] in LIVE and command.instrument in (None, int(order["symbol"])):
+                    self.call(intake.cancel, int(order["order_id"]))
+        elif command.order_id < len(orders):
+            if isinstance(command, Cancel):
+                self.call(intake.cancel, command.order_id)
+            else:
+                self.call(intake.replace, command.order_id, command.quantity, command.limit, command.stop)
+
+
 def run_engine(scenario: Scenario) -> Journal:
-    """Run the scenario through the engine under test.
+    """Run the scenario through the engine: the kernel as every driver reaches it."""
+    settings = scenario.settings
+    market = market_of(scenario)
+    fx = [None if source is None else FxSource(*source) for source in settings.fx]
+    state = lay_out(market, terms_of(scenario), fx)
+    s = state.scalars
+    s["mask"], s["calling"], s["first_callback"] = WANTS_BARS, 1, settings.warmup_instants
+    play = _Play(scenario, state)
+    callback = play if JIT_OFF else Callback(play)
+    while (outcome := advance(state.address, callback)) == GROW:
+        state.grow()
+    if play.error is not None:
+        raise play.error
+    assert outcome == DONE, f"outcome {outcome}, fault {s['fault']} {s['fault_a']} {s['fault_b']}"
+    finish(state.address)
+    assert s["fault"] == 0, f"fault {s['fault']}: {s['fault_a']} {s['fault_b']}"
+    tables = {table.name: state.table(table.name) for table in TABLES}
+    counters = {name: int(s[name]) for name in ("intents", "no_change")}
+    return journal_of(tables, market.instants[: s["n_equity"]], state.equity[: s["n_equity"]], counters)
 
-    To be connected: ``market_of(scenario)`` gives the market, ``scenario.settings`` the kernel's settings,
-    ``scenario.flow[T]`` the commands of the callback at T (order numbers are those of the orders table), and
-    ``journal_of(tables, instants, equity, counters)`` turns what the run leaves behind into what is compared.
-    """
-    raise NotImplementedError("the engine is not connected yet")
 
+def terms_of(scenario: Scenario) -> Terms:
+    """The kernel's parameters of a scenario."""
+    x = scenario.settings
 
-# ====================================================================
+    def some(value: int | None) -> int:
+        return -1 if value is None else value
+
+    instruments = tuple(
+        InstrumentTerms(
+            slip_rate=x.slippage_rate,
+            slip_ticks=x.slippage_ticks,
+            fee_order=x.per_order,
+            fee_unit=x.per_unit,
+            fee_taker=x.rate_taker,
+            fee_maker=x.rate_maker,
+            fee_min=x.fee_min or 0,
+            fee_max=some(x.fee_max),
+            through=x.limit_through[k] if x.limit_through else 0,
+            max_position=some(x.max_position_quantity),
+            max_order=some(x.max_order_quantity),
+        )
+        for k in range(len(scenario.instruments))
+    )
+    return Terms(
+        currencies=x.currencies,
+        initial_cash=tuple(x.initial_cash.get(k, 0) for k in range(len(x.currencies))),
+        instruments=instruments,
+        seed=x.seed,
+        latency_ns=x.latency_ns,
+        account_type=x.account_type,
+        lots=x.lots,
+        fill_when=x.fill_when,
+        path=x.path,
+        participation=some(x.participation),
+        clamp_to_range=x.clamp_to_range,
+        reversal=x.reversal,
+        on_short_cash=x.on_short_cash,
+        off_tick=x.off_tick,
+        flat_day_end=x.flat_day_end,
+        flat_run_end=x.flat_run_end,
+        initial_margin=x.im,
+        maintenance_margin=x.mm,
+        max_open_positions=some(x.max_open_positions),
+        max_position_fraction=some(x.max_position_fraction),
+    )
 
 
 def market_of(scenario: Scenario) -> Market:
@@ -91,16 +228,19 @@ def difference(scenario: Scenario, engine_under_test: Callable[[Scenario], Journ
 
 
 def first_difference(expected: Journal, found: Journal) -> str:
-    """The earliest difference as text: table, row, column, both values and the events around it; "" if there is none."""
+    """The earliest difference as text: table, row, column, both values and the events around it; "" if there is none.
+
+    Final orders, positions, cash and counters are looked at only where everything that has a time agrees.
+    """
     candidates: list[tuple[int, int, str]] = []
     for rank, table in enumerate(TABLES):
+        if table is columns.ORDERS:
+            continue
         one, two = getattr(expected, table.name), getattr(found, table.name)
         difference = _in_table(table, one, two)
         if difference:
             number, text = difference
-            rows = [side[number] for side in (one, two) if number < len(side)]
-            instant = min(row.get("instant", row.get("decided_at", 0)) for row in rows)
-            candidates.append((instant, rank, text))
+            candidates.append((min(side[number]["instant"] for side in (one, two) if number < len(side)), rank, text))
     for number, (one, two) in enumerate(zip(expected.equity, found.equity, strict=False)):
         if one != two:
             text = f"equity, row {number}: expected {one[1]} at {one[0]}, found {two[1]} at {two[0]}"
@@ -109,6 +249,11 @@ def first_difference(expected: Journal, found: Journal) -> str:
     if candidates:
         instant, _, text = min(candidates)
         return f"{text}\n{_around(expected, found, instant)}"
+    difference = _in_table(columns.ORDERS, expected.orders, found.orders)
+    if difference:
+        number, text = difference
+        events = [describe(columns.ORDER_EVENTS, row) for row in expected.order_events if row["order_id"] == number]
+        return f"{text}\nits events in both:\n    " + "\n    ".join(events)
     if len(expected.equity) != len(found.equity):
         return f"equity: expected {len(expected.equity)} rows, found {len(found.equity)}"
     for name in ("positions", "cash", "counters"):
@@ -139,10 +284,12 @@ def _in_table(table: columns.Table, expected: Sequence[Row], found: Sequence[Row
 def shown(table: columns.Table, name: str, value: int) -> str:
     """A number with the name of its code."""
     column = table.column(name)
+    if column.kind == "bits":
+        return f"{value} ({OrderFlag(value).name})"
     if column.codes is not None:
         known = {int(code): code.name for code in column.codes}
         return f"{value} ({known.get(value, 'no such code')})"
-    return f"{value} ({OrderFlag(value)!s})" if column.kind == "bits" else str(value)
+    return str(value)
 
 
 def describe(table: columns.Table, row: Row) -> str:

@@ -35,6 +35,7 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
     s["offsets"], s["event_feed"] = state.pin(offsets), state.pin(market.event_feed)
     s["timers"] = state.pin(timer_flags)
     s["stop_at"] = len(instants)
+    s["now"] = instants[0]
     for name in ("seed", "latency_ns", "account_type", "fill_when", "path", "participation", "clamp_to_range", "reversal",
                  "on_short_cash", "off_tick", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
                  "max_open_positions", "max_position_fraction"):  # fmt: skip

@@ -112,20 +112,18 @@ def _update_rates(s):  # type: ignore[no-untyped-def]
 def _liquidate(s):  # type: ignore[no-untyped-def]
     """Cancel everything and close every position with engine orders."""
     end_all(s, OrderEvent.CANCEL, Reason.LIQUIDATION)
-    s["liquidating"] = 1
     books = books_of(s)
     for i in range(s["n_instruments"]):
         for strategy in range(s["n_strategies"]):
             position = books[strategy * s["n_instruments"] + i]["position"]
             if position != 0:
                 side = -1 if position > 0 else 1
+                s["liquidating"] += 1
                 accept_engine_order(s, engine_order(s, strategy, i, abs(position), side, ExitReason.LIQUIDATION))
 
 
 @jit
 def _check_margin(s):  # type: ignore[no-untyped-def]
-    if s["liquidating"] != 0 and s["n_working"] == 0:
-        s["liquidating"] = 0
     if s["liquidating"] == 0 and below_maintenance(s):
         _liquidate(s)
 
@@ -256,7 +254,7 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
                 return STOPPED
         else:
             s["event_read"] = s["n_order_events"]
-        if lookahead and s["n_commands"] > 0:
+        if lookahead and (s["n_commands"] > 0 or s["n_working"] > 0):
             process_arrivals(s)
             match_lookahead(s)
         if executed > 0:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fillwright.kernel._codes import (
     CLOSING,
+    ENGINE,
     HELD,
     PENDING_CANCEL,
     PENDING_REPLACE,
@@ -85,6 +86,13 @@ def _lots_for(s, i, money):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _is_priced(s, i):  # type: ignore[no-untyped-def]
+    """Whether the instrument has a mark and its currency a rate."""
+    instrument = instruments_of(s)[i]
+    return instrument["mark"] != 0 and currencies_of(s)[instrument["currency"]]["rate"] != 0
+
+
+@jit
 def _money_of(s, mode, size):  # type: ignore[no-untyped-def]
     if mode == SizeMode.WEIGHT or mode == SizeMode.TARGET_WEIGHT:
         return muldiv(equity_now(s), size, RATE_SCALE)
@@ -123,11 +131,12 @@ def _start_position(s, order):  # type: ignore[no-untyped-def]
 
 @jit
 def _within(s, i, start, side, lots, reason, limit):  # type: ignore[no-untyped-def]
-    """Largest quantity up to lots that a limit allows. What only reduces is always allowed."""
+    """Largest quantity up to lots that a limit allows. What does not enlarge the position is always allowed."""
+    free = 2 * abs(start) if start * side < 0 else 0
     if reason == Reason.MAX_ORDER_QUANTITY:
-        return min(lots, limit)
+        return min(lots, max(limit, free))
     if reason == Reason.MAX_POSITION_QUANTITY:
-        return min(lots, max(0, limit - side * start))
+        return min(lots, max(limit - side * start, free))
     low = 0
     high = lots
     while low < high:
@@ -188,7 +197,7 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     i = order["symbol"]
     side = order["side"]
     instrument = instruments_of(s)[i]
-    if instrument["mark"] == 0 or currencies_of(s)[instrument["currency"]]["rate"] == 0:
+    if not _is_priced(s, i):
         return _deny(s, o, Reason.NO_PRICE_YET, 0, 0)
     position = instrument["position"]
     if s["liquidating"] != 0 and not (position * side < 0 and order["quantity"] <= abs(position)):
@@ -216,6 +225,7 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
                 if which < 3 and order["flags"] & SIZED != 0:
                     allowed = _within(s, i, start, side, lots, reason, had)
                 if allowed <= 0:
+                    order["quantity"] = lots
                     return _deny(s, o, reason, needed, had)
                 lots = allowed
     submit_order(s, o)
@@ -262,11 +272,9 @@ def _ticket_order(s, side, lots, intent):  # type: ignore[no-untyped-def]
 def _place(s, intent):  # type: ignore[no-untyped-def]
     """buy or sell: one order of the ticket's type."""
     i = s["t_instrument"]
-    instrument = instruments_of(s)[i]
     lots = s["t_size"]
-    known = instrument["mark"] != 0 and currencies_of(s)[instrument["currency"]]["rate"] != 0
     if s["t_size_mode"] != SizeMode.UNITS:
-        lots = _lots_for(s, i, _money_of(s, s["t_size_mode"], s["t_size"])) if known else 0
+        lots = _lots_for(s, i, _money_of(s, s["t_size_mode"], s["t_size"])) if _is_priced(s, i) else 0
     o = _ticket_order(s, s["t_side"], lots, intent)
     order = orders_of(s)[o]
     order["type"] = s["t_type"]
@@ -288,8 +296,7 @@ def _target_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
         return 0
     if mode == SizeMode.TARGET_UNITS:
         return size
-    instrument = instruments_of(s)[i]
-    if instrument["mark"] == 0 or currencies_of(s)[instrument["currency"]]["rate"] == 0:
+    if not _is_priced(s, i):
         return 0
     money = _money_of(s, mode, size)
     lots = _lots_for(s, i, abs(money))
@@ -307,14 +314,15 @@ def _projected(s, strategy, i):  # type: ignore[no-untyped-def]
 def _move_to(s, target, intent):  # type: ignore[no-untyped-def]
     """Market orders that bring the ticket's instrument from its projected position to a target."""
     i = s["t_instrument"]
+    if _is_sized(s["t_size_mode"]) and s["t_size"] != 0 and not _is_priced(s, i):
+        o = _ticket_order(s, -1 if s["t_size"] < 0 else 1, 0, intent)
+        _check_and_send(s, o)
+        return o
     before = _projected(s, s["t_strategy"], i)
     change = target - before
-    instrument = instruments_of(s)[i]
     if change == 0:
-        unknown = instrument["mark"] == 0 or currencies_of(s)[instrument["currency"]]["rate"] == 0
-        if not (unknown and _is_sized(s["t_size_mode"])):
-            s["no_change"] += 1
-            return NO_CHANGE
+        s["no_change"] += 1
+        return NO_CHANGE
     side = 1 if change > 0 else -1
     crosses = (before > 0 and target < 0) or (before < 0 and target > 0)
     if not crosses or s["reversal"] == Reversal.ONE_ORDER:
@@ -386,6 +394,8 @@ def submit_targets(address, cells, count):  # type: ignore[no-untyped-def]
         for k in range(count):
             i = rows[4 * k]
             change = rows[4 * k + 3] - _projected(s, s["t_strategy"], i)
+            if _is_sized(rows[4 * k + 1]) and not _is_priced(s, i):
+                change = rows[4 * k + 2]  # it will be denied, on the side it was meant for
             if (change > 0) == (buys == 1):
                 s["t_instrument"] = i
                 s["t_size_mode"] = rows[4 * k + 1]
@@ -396,12 +406,12 @@ def submit_targets(address, cells, count):  # type: ignore[no-untyped-def]
 
 @entry("int64(int64, int64)")
 def cancel(address, o):  # type: ignore[no-untyped-def]
-    """Ask for the cancel of order o. 1 = asked, 0 = it is done or already being cancelled, NO_ROOM."""
+    """Ask for the cancel of order o. 1 = asked, 0 = it is done or the engine's own, NO_ROOM."""
     s = state_at(address)
     if not _has_room(s, 1):
         return NO_ROOM
     order = orders_of(s)[o]
-    if not is_live(order) or order["flags"] & PENDING_CANCEL != 0:
+    if not is_live(order) or order["flags"] & ENGINE != 0:
         return 0
     order["flags"] |= PENDING_CANCEL
     emit(s, o, OrderEvent.CANCEL_REQUEST, s["now"], 0)
@@ -411,9 +421,12 @@ def cancel(address, o):  # type: ignore[no-untyped-def]
 
 @jit
 def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
-    """REPLACE_REQUEST carries the result that was asked for; the order itself is as it was."""
+    """REPLACE_REQUEST carries the result that was asked for, and so does the command; the order itself is as it was."""
     order = orders_of(s)[o]
-    was = (order["quantity"], order["limit_price"], order["stop_price"])
+    was_quantity = order["quantity"]
+    was_limit = order["limit_price"]
+    was_stop = order["stop_price"]
+    order["flags"] |= PENDING_REPLACE
     if quantity != 0:
         order["quantity"] = quantity
     if limit != 0:
@@ -421,7 +434,10 @@ def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-de
     if stop != 0:
         order["stop_price"] = stop
     emit(s, o, OrderEvent.REPLACE_REQUEST, s["now"], 0)
-    order["quantity"], order["limit_price"], order["stop_price"] = was
+    push_command(s, REPLACE, o, order["quantity"], order["limit_price"], order["stop_price"])
+    order["quantity"] = was_quantity
+    order["limit_price"] = was_limit
+    order["stop_price"] = was_stop
 
 
 @entry("int64(int64, int64, int64, int64, int64)")
@@ -431,28 +447,27 @@ def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
     if not _has_room(s, 1):
         return NO_ROOM
     order = orders_of(s)[o]
-    if not is_live(order):
+    if not is_live(order) or order["flags"] & ENGINE != 0:
         return 0
     instrument = instruments_of(s)[order["symbol"]]
     new_limit = 0
-    if limit != 0 and has_limit(order["type"]):
-        new_limit = _fix_tick(s, instrument, limit, order["side"] > 0)
-        if new_limit == 0:
-            emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.OFF_TICK)
-            return 0
     new_stop = 0
-    if stop != 0 and has_stop(order["type"]):
+    if limit != 0:
+        new_limit = _fix_tick(s, instrument, limit, order["side"] > 0)
+    if stop != 0:
         new_stop = _fix_tick(s, instrument, stop, order["side"] < 0)
-        if new_stop == 0:
-            emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.OFF_TICK)
-            return 0
+    if (limit != 0 and new_limit == 0) or (stop != 0 and new_stop == 0):
+        emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.OFF_TICK)
+        return 0
+    if not has_limit(order["type"]):
+        new_limit = 0
+    if not has_stop(order["type"]):
+        new_stop = 0
     same_quantity = quantity == 0 or quantity == order["quantity"]
     same_limit = new_limit == 0 or new_limit == order["limit_price"]
     same_stop = new_stop == 0 or new_stop == order["stop_price"]
     if same_quantity and same_limit and same_stop:
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.NOTHING_TO_CHANGE)
         return 0
-    order["flags"] |= PENDING_REPLACE
     _request_replace(s, o, quantity, new_limit, new_stop)
-    push_command(s, REPLACE, o, quantity, new_limit, new_stop)
     return 1

@@ -168,11 +168,11 @@ def book_fill(s, f):  # type: ignore[no-untyped-def]
     currency = instrument["currency"]
     signed = fill["side"] * fill["quantity"]
     money = fill["side"] * fill["notional"]
-    _post(s, Books.CASH, strategy, i, currency, -money, 0, f)
+    _post(s, Books.CASH, strategy, -1, currency, -money, 0, f)
     _post(s, Books.TRADING, strategy, i, currency, money, -signed, f)
     _post(s, Books.POSITION, strategy, i, currency, 0, signed, f)
     if fill["fee"] != 0:
-        _post(s, Books.CASH, strategy, i, currency, -fill["fee"], 0, f)
+        _post(s, Books.CASH, strategy, -1, currency, -fill["fee"], 0, f)
         _post(s, Books.FEES, strategy, i, currency, fill["fee"], 0, f)
     s["entry"] += 1
     left, worth, fee = _close_lots(s, book, fill)

@@ -418,6 +418,7 @@ def flatten_at_close(s):  # type: ignore[no-untyped-def]
             order = orders_of(s)[o]
             order["type"] = OrderType.MARKET_ON_CLOSE
             order["tif"] = TimeInForce.CLS
+            order["decision_price"] = bar["open"]
             order["decided_at"] = bar["open_time"]
             order["sent_at"] = bar["open_time"]
             order["arrived_at"] = bar["open_time"]

@@ -14,6 +14,7 @@ from fillwright.kernel._codes import (
     SIZED,
     TRIGGERED,
     AccountType,
+    ExitReason,
     OrderEvent,
     OrderStatus,
     OrderType,
@@ -166,11 +167,13 @@ def close_order(s, o, time):  # type: ignore[no-untyped-def]
     order = orders_of(s)[o]
     add_pending(s, order, -order["leaves_quantity"])
     order["leaves_quantity"] = 0
-    order["flags"] &= ~(PENDING_CANCEL | PENDING_REPLACE | HELD)
+    order["flags"] &= ~(PENDING_CANCEL | PENDING_REPLACE)
     order["done_at"] = time
     reserve(s, order, 0)
     instruments_of(s)[order["symbol"]]["live"] -= 1
     s["live"] -= 1
+    if order["exit_reason"] == ExitReason.LIQUIDATION:
+        s["liquidating"] -= 1
     if order["accepted"] != 0:
         unlink(s, o)
 
@@ -316,26 +319,24 @@ def refuse_replace(s, o, time, reason, needed, had):  # type: ignore[no-untyped-
 
 @jit
 def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyped-def]
-    """A replace reaches the broker: new total quantity, limit and stop; 0 = unchanged."""
+    """A replace reaches the broker: the total quantity, limit and stop that were asked for, whole."""
     order = orders_of(s)[o]
     if not is_live(order):
         emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
         return
-    total = quantity if quantity != 0 else order["quantity"]
-    if total < order["cum_quantity"]:
-        refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, total, order["cum_quantity"])
+    if quantity < order["cum_quantity"]:
+        refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, 0, 0)
         return
-    if total == order["cum_quantity"]:
+    if quantity == order["cum_quantity"]:
         end_order(s, o, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED, 0, 0)
         return
     old_limit = order["limit_price"]
     old_stop = order["stop_price"]
     old_quantity = order["quantity"]
-    if limit != 0 and has_limit(order["type"]):
-        order["limit_price"] = limit
-    if stop != 0 and has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
+    order["limit_price"] = limit
+    if order["flags"] & TRIGGERED == 0:
         order["stop_price"] = stop
-    lots = total - order["cum_quantity"]
+    lots = quantity - order["cum_quantity"]
     if order["flags"] & HELD == 0 and is_checked(s, order, lots):
         short = goes_short(s, order, lots)
         needed = lots if short else required_with_fee(s, order, lots, order_price(s, order), False)
@@ -346,11 +347,11 @@ def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyp
             reason = Reason.INSUFFICIENT_CASH if s["account_type"] == AccountType.CASH else Reason.INSUFFICIENT_MARGIN
             refuse_replace(s, o, time, Reason.SHORT_IN_CASH_ACCOUNT if short else reason, needed, funds)
             return
-    resize(s, o, total)
+    resize(s, o, quantity)
     if order["flags"] & HELD == 0:
         reserve_rest(s, order)
     order["flags"] &= ~PENDING_REPLACE
-    if total > old_quantity or order["limit_price"] != old_limit or order["stop_price"] != old_stop:
+    if quantity > old_quantity or order["limit_price"] != old_limit or order["stop_price"] != old_stop:
         order["arrived_at"] = time
         order["tried"] = 0
         unlink(s, o)
@@ -439,19 +440,26 @@ def expire_day(s, i, close_time):  # type: ignore[no-untyped-def]
 
 @jit
 def end_all(s, event, reason):  # type: ignore[no-untyped-def]
-    """End every live order now: working ones in list order, then those in flight in queue order; the queue is void."""
+    """End every live order now: working ones in list order, then those in flight in queue order; their commands are void."""
     orders = orders_of(s)
+    commands = commands_of(s)
+    for k in range(s["n_commands"]):
+        commands[k]["kept"] = 0 if is_live(orders[commands[k]["order"]]) else 1
     o = s["work_head"]
     while o >= 0:
         following = orders[o]["next"]
         if is_live(orders[o]):
             end_order(s, o, event, s["now"], reason, 0, 0)
         o = following
-    commands = commands_of(s)
+    waiting = 0
     for k in range(s["n_commands"]):
-        if commands[k]["kind"] == NEW_ORDER and is_live(orders[commands[k]["order"]]):
-            end_order(s, commands[k]["order"], event, s["now"], reason, 0, 0)
-    s["n_commands"] = 0
+        o = commands[k]["order"]
+        if commands[k]["kind"] == NEW_ORDER and is_live(orders[o]):
+            end_order(s, o, event, s["now"], reason, 0, 0)
+        if commands[k]["kept"] != 0:
+            commands[waiting] = commands[k]
+            waiting += 1
+    s["n_commands"] = waiting
 
 
 @jit

@@ -63,7 +63,7 @@ FEED = _record(
 BOOK = _record("position", "head", "tail", "pending", "n_open")
 """Per strategy and instrument: position, open lots oldest first, signed leaves of live market orders."""
 
-COMMAND = _record("kind", "order", "arrived_at", "quantity", "limit", "stop")
+COMMAND = _record("kind", "order", "arrived_at", "quantity", "limit", "stop", "kept")
 CANCEL, NEW_ORDER, REPLACE = 0, 1, 2
 
 _TABLE_DTYPES: dict[str, np.dtype[np.void]] = {t.name: t.dtype for t in columns.TABLES} | {"commands": COMMAND}

@@ -7,6 +7,22 @@ from collections.abc import Iterator
 from fillwright.model.columns import FILES, SCHEMA_VERSION, Column, Table
 from fillwright.result.tables import DECIMAL_DIGITS, NUMBERS, UNITS, WIDE_DIGITS
 
+_FILES = (
+    (
+        "`run.json`",
+        "what was run: effective configuration, instruments, currencies, names, counters, seed, versions, fingerprints, state "
+        "and error, warnings, data digest and findings; only its `timings` differ between two equal runs",
+    ),
+    ("`summary.json`", "the figures with their definitions, the funnel, refusals, assumptions"),
+    ("one Parquet file per table below", "the records"),
+    (
+        "`certificate.json`",
+        "what was compared when the run ended, with residuals, and the SHA-256 of every other file; written last, sealed with a "
+        "hash of itself",
+    ),
+    ("`report.html`", "the report, when it was asked for"),
+)
+
 _HEAD = f"""# The result folder
 
 <!-- Generated from the column table (fillwright.result.reference); `make docs` writes it again. -->
@@ -15,21 +31,18 @@ A run leaves a folder behind, all of it or nothing. `fillwright verify FOLDER` r
 
 | file | what it holds |
 |---|---|
-| `run.json` | what was run: effective configuration, instruments, currencies, names, counters, seed, versions, fingerprints, state and error, warnings, data digest and findings; `timings` is the only part that differs between two equal runs |
-| `summary.json` | the figures with their definitions, the funnel, refusals, assumptions |
-| one Parquet file per table below | the records |
-| `certificate.json` | what was compared when the run ended, with residuals, and the SHA-256 of every other file; written last, sealed with a hash of itself |
-| `report.html` | the report, when it was asked for |
-
+{"".join(f"| {file} | {content} |" + chr(10) for file, content in _FILES)}
 A failed or interrupted run is saved too: `state` and `error` say so, and the tables hold what was recorded until then.
 
 ## How values are stored
 
-* Schema version {SCHEMA_VERSION}, in the metadata of every Parquet file. Columns may be added in a later version of fillwright, never changed.
-* Prices, quantities and money are `DECIMAL({DECIMAL_DIGITS}, scale)` stored as 64-bit integers. One column has one scale: the largest
-  that any instrument or currency of the run needs. A column with a value of more than {DECIMAL_DIGITS} digits is `DECIMAL({WIDE_DIGITS}, scale)` instead.
+* Schema version {SCHEMA_VERSION}, in the metadata of every Parquet file. Columns may be added in a later version of
+  fillwright, never changed.
+* Prices, quantities and money are `DECIMAL({DECIMAL_DIGITS}, scale)` stored as 64-bit integers. One column has one scale: the
+  largest that any instrument or currency of the run needs. A column with a value of more than {DECIMAL_DIGITS} digits is
+  `DECIMAL({WIDE_DIGITS}, scale)` instead.
 * Times are ns since 1970 in UTC; never is null.
-* Codes and names are dictionaries of text, in lower case for codes; no name is null. Row numbers are whole numbers, none is -1.
+* Codes and names are dictionaries of text, codes in lower case; no name is null. Row numbers are whole numbers, none is -1.
 * The metadata of each column carry `kind`, `unit`, `role` and `meaning`.
 * *input* columns are facts that nothing else in the folder implies. *derived* columns follow from others:
   `fillwright verify` recomputes each of them and compares cell by cell.

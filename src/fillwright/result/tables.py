@@ -216,7 +216,8 @@ def from_arrow(table: Table, arrow: pa.Table, names: Names, scales: Scales, orde
         symbols = order_symbol[rows["order_id"]]
     for column, array in late:
         short = column_decimals(column.kind, scales) - row_decimals(table, column.kind, rows, scales, symbols)
-        values, rest = np.divmod(decimal_units(array), 10**short)
+        units, step = decimal_units(array), 10**short
+        values, rest = units // step, units % step
         if np.any(rest != 0):
             row = int(np.flatnonzero(rest)[0])
             raise UsageError(f"{table.name} row {row} column {column.name}: finer than the unit of its instrument")

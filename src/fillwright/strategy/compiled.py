@@ -1,24 +1,251 @@
-"""Compiled strategies: ``@fw.compiled def on_bar(ctx, p, s)``."""
+"""Compiled strategies: ``@fw.compiled def on_bar(ctx, p, s)``.
+
+``ctx`` is a :class:`~fillwright.strategy.context.Context`; ``p`` holds the parameters and, by their names, the handles of the
+indicators; ``s`` holds the declared state. The function becomes machine code that the kernel calls as it calls a Python strategy,
+with the same orders and the same records as a result.
+"""
+
+# Numba's address interface is untyped.
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numba
+import numpy as np
+from numba import types
+from numba.experimental.function_type import _get_jit_address
 
 from fillwright.errors import UsageError
-from fillwright.kernel.state import State
+from fillwright.kernel import advance, drivers, intake
+from fillwright.kernel._jit import JIT_OFF
+from fillwright.kernel.state import WANTS_BAR, WANTS_BARS, State
+from fillwright.model.instrument import MONEY_DECIMALS
+from fillwright.strategy.context import BAR_CONTEXT, INSTANT_CONTEXT, make_bar_context, make_instant_context, record_reader
+from fillwright.strategy.subset import Source, check
+
+Records: TypeAlias = np.ndarray[Any, np.dtype[np.void]]
+
+CALLBACK = types.int64(types.int64, types.int64, types.int64)
+_ENTRIES: dict[str, tuple[Any, Any]] = {
+    "place": (drivers.place, types.int64(*[types.int64] * 5, *[types.float64] * 3)),
+    "cancel": (intake.cancel, types.int64(types.int64, types.int64)),
+    "cancel_all": (drivers.cancel_all, types.int64(types.int64, types.int64)),
+    "funds": (advance.free_funds, types.int64(types.int64)),
+    "equity": (advance.equity_of, types.int64(types.int64)),
+}
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_PLACE = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+)')
 
 
 class Compiled:
-    """A function ``on_bar(ctx, p, s)`` that is compiled when its run begins."""
+    """A function that is compiled when a run first needs it; made by :func:`compiled`, shared by all runs, never changed by one.
+
+    ``digest`` identifies its source: BLAKE2b-128 in hex over its text, or over its bytecode where there is no text.
+    """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        self.name = function.__qualname__
+        self.__doc__ = function.__doc__
+        self._source = Source.of(function)
+        text = self._source.text or f"{function.__code__.co_code.hex()} {function.__code__.co_consts!r}"
+        self.digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        self._callbacks: dict[tuple[Any, ...], Any] = {}
+
+    def __repr__(self) -> str:
+        return f"compiled({self.name})"
+
+    def __call__(self, ctx: Any, p: Any, s: Any) -> None:
+        """Not callable from Python: its arguments exist in compiled runs only."""
+        raise UsageError(f"{self.name} is compiled and is called by the engine only", remedy="give the strategy to fw.run")
 
 
 def compiled(function: Callable[..., Any]) -> Compiled:
-    """Mark ``on_bar(ctx, p, s)`` to be compiled."""
+    """Mark ``on_bar(ctx, p, s)`` (or ``on_bars``) of a strategy to be compiled. UsageError where it does not have that form."""
+    if not inspect.isfunction(function):
+        raise UsageError(
+            f"fw.compiled marks a function, got {getattr(function, '__name__', type(function).__name__)}",
+            remedy="write it before the method: @fw.compiled, then def on_bar(ctx, p, s):",
+        )
+    names = list(inspect.signature(function).parameters)
+    if len(names) != 3 or names[0] == "self":
+        raise UsageError(
+            f"a compiled function has the three parameters (ctx, p, s), this one has ({', '.join(names)})",
+            where=Source.of(function).place(),
+            remedy=f"write def {function.__name__}(ctx, p, s): with ctx for market and orders, p for parameters, s for state",
+        )
     return Compiled(function)
+
+
+def compile_callback(
+    compiled: Compiled, p_dtype: np.dtype[np.void], s_dtype: np.dtype[np.void], on_bars: bool = False
+) -> Callable[..., Any]:
+    """The function as a callback of ``advance`` for records of these dtypes; compiled once per process, then remembered.
+
+    UsageError with file and line for what can not be compiled.
+    """
+    if JIT_OFF:
+        raise UsageError(
+            f"{compiled.name} must be compiled, and compiling is switched off (NUMBA_DISABLE_JIT)",
+            remedy="unset NUMBA_DISABLE_JIT, or write the strategy as a Python method on_bar(self, bar)",
+        )
+    key = (p_dtype, s_dtype, on_bars)
+    known = compiled._callbacks.get(key)
+    if known is None:
+        check(compiled._source, _names(p_dtype), _names(s_dtype), on_bars)
+        known = compiled._callbacks[key] = _compile(compiled, p_dtype, s_dtype, on_bars)
+    return known  # type: ignore[no-any-return]
+
+
+def _names(dtype: np.dtype[np.void]) -> tuple[str, ...]:
+    return tuple(name for name in dtype.names or () if name != _FILLER)
+
+
+def _compile(compiled: Compiled, p_dtype: np.dtype[np.void], s_dtype: np.dtype[np.void], on_bars: bool) -> Any:
+    context = INSTANT_CONTEXT if on_bars else BAR_CONTEXT
+    make = make_instant_context if on_bars else make_bar_context
+    p_type, s_type = numba.from_dtype(p_dtype), numba.from_dtype(s_dtype)
+    read_params, read_states = record_reader("params", p_type), record_reader("state", s_type)
+    body = numba.njit(nogil=True, error_model="numpy")(compiled.function)
+    try:
+        body.compile((context, p_type, s_type))
+    except Exception as error:  # the compiler raises what it likes
+        raise _explained(error, compiled._source) from None
+    _check_writes(body, s_type, compiled._source)
+
+    def callback(address, feed, row):  # type: ignore[no-untyped-def]
+        body(make(address, feed, row), read_params(address), read_states(address))
+        return 0
+
+    return numba.njit(CALLBACK, nogil=True, error_model="numpy")(callback)
+
+
+def _explained(error: Exception, source: Source) -> UsageError:
+    """What the compiler said, cut down to the line of the user's source and one sentence."""
+    text = _COLOURS.sub("", str(error))
+    lines = [int(found["line"]) for found in _PLACE.finditer(text) if source.owns(found["file"], int(found["line"]))]
+    line = lines[-1] if lines else getattr(getattr(error, "loc", None), "line", None)
+    said = [part.strip() for part in _PLACE.split(text)[0].splitlines()]
+    message = next((part for part in said if part and not part.startswith(_INSIDE)), type(error).__name__)
+    shown = source.line(line)
+    if shown:
+        message = f"{message}, in: {shown}"
+    return UsageError(
+        f"cannot be compiled: {message}",
+        where=source.place(line),
+        remedy="compiled code has numbers, arithmetic, comparisons, if, for, while, ctx, p and s; or leave @fw.compiled out",
+    )
+
+
+_INSIDE = ("Failed in", "- Resolution", "None", "During:")
+"""Beginnings of lines in which the compiler speaks of itself."""
+
+
+def _check_writes(body: Any, s_type: Any, source: Source) -> None:
+    """A float put into a whole-number state would lose its fraction silently."""
+    annotation = body.overloads[body.signatures[0]].type_annotation
+    for block in annotation.blocks.values():
+        for item in block.body:
+            if not isinstance(item, numba.core.ir.SetAttr) or annotation.typemap.get(item.target.name) != s_type:
+                continue
+            field, given = s_type.typeof(item.attr), annotation.typemap[item.value.name]
+            if isinstance(field, types.Integer | types.Boolean) and isinstance(given, types.Float):
+                raise UsageError(
+                    f"{item.attr} is a whole number, and a float is put into it: {source.line(item.loc.line)}",
+                    where=source.place(item.loc.line),
+                    remedy=f"declare it as a float, {item.attr}: float = fw.state(0.0), or write int(...)",
+                )
+
+
+# -- a run -----------------------------------------------------------------------------------------------------------------------
+
+_FILLER = "_"
+_KINDS = ((bool, np.bool_), (np.bool_, np.bool_), (int, np.int64), (np.integer, np.int64), (float, np.float64),
+          (np.floating, np.float64))  # fmt: skip
+
+
+class CompiledCall:
+    """The memory of one compiled strategy in one run: its records, indicators and table of entries.
+
+    ``params`` and ``states`` are record arrays of length 1. Text and other values that are no numbers are left out of ``params``
+    (a parameter that only ``on_start`` reads may be anything) and are an error in ``states``.
+    """
+
+    def __init__(
+        self, params: Mapping[str, Any], states: Mapping[str, Any], indicators: Mapping[str, Sequence[Any]], feeds: Records
+    ) -> None:
+        handles = {name: drivers.HANDLE + number for number, name in enumerate(indicators)}
+        self.params = _packed({**params, **handles}, skip=True)
+        self.states = _packed(states, skip=False)
+        self.kept: list[np.ndarray[Any, Any]] = []
+        self.series = np.zeros((max(len(indicators), 1), len(feeds), 2), np.int64)
+        for number, (name, arrays) in enumerate(indicators.items()):
+            self._place_series(number, name, arrays, feeds)
+
+    def _place_series(self, number: int, name: str, arrays: Sequence[Any], feeds: Records) -> None:
+        """For each feed the address of its values and the feed they belong to: its own, its instrument's, or the only one."""
+        if len(arrays) != len(feeds):
+            raise UsageError(f"indicator {name}: {len(arrays)} arrays for {len(feeds)} feeds")
+        own: dict[int, int] = {}
+        for feed, values in enumerate(arrays):
+            if values is None:
+                continue
+            values = np.ascontiguousarray(values, np.float64)
+            if values.shape != (int(feeds[feed]["n"]),):
+                raise UsageError(f"indicator {name} has shape {values.shape}, its feed has {int(feeds[feed]['n'])} bars")
+            self.kept.append(values)
+            own[feed] = values.ctypes.data
+        for feed in range(len(feeds)):
+            same = [k for k in own if feeds[k]["instrument"] == feeds[feed]["instrument"]]
+            chosen = feed if feed in own else same[0] if same else next(iter(own)) if len(own) == 1 else -1
+            self.series[number, feed] = (own[chosen], chosen) if chosen >= 0 else (0, feed)
+
+    def attach(self, state: State, money_decimals: int) -> None:
+        """Pin everything and hang it on the state's record."""
+        s = state.scalars
+        table = dict.fromkeys(drivers.TABLE, 0)
+        table |= {name: int(_get_jit_address(entry, signature)) for name, (entry, signature) in _ENTRIES.items()}
+        table |= {"n_indicators": len(self.series) if self.kept else 0, "money_scale": 10**money_decimals, "tif": int(s["t_tif"])}
+        state.kept.append(self)
+        s["params"], s["state"] = self.params.ctypes.data, self.states.ctypes.data
+        s["indicators"] = self.series.ctypes.data
+        s["driver"] = state.pin(np.array([table[name] for name in drivers.TABLE], np.int64))
+        s["t_rule"] = s["t_tag"] = -1
+        s["t_expire"] = 0
+
+    def state_values(self) -> dict[str, Any]:
+        """The declared state as it is now, as Python values and copies of arrays."""
+        return {name: self.states[0][name].copy() if self.states.dtype[name].shape else self.states[0][name].item()
+                for name in _names(self.states.dtype)}  # fmt: skip
+
+
+def _packed(values: Mapping[str, Any], skip: bool) -> np.ndarray[Any, Any]:
+    """One record of numbers and fixed arrays of numbers."""
+    fields: list[Any] = []
+    for name, value in values.items():
+        kind = next((target for known, target in _KINDS if isinstance(value, known)), None)
+        if kind is not None:
+            fields.append((name, kind))
+        elif isinstance(value, np.ndarray) and value.dtype in (np.float64, np.int64, np.bool_):
+            fields.append((name, value.dtype, value.shape))
+        elif not skip:
+            raise UsageError(
+                f"state {name} = {value!r} can not be compiled",
+                remedy="a compiled strategy keeps numbers and numpy arrays of float64, int64 or bool",
+            )
+    record = np.zeros(1, np.dtype(fields or [(_FILLER, np.int64)], align=True))
+    for field in fields:
+        try:
+            record[0][field[0]] = values[field[0]]
+        except OverflowError:
+            raise UsageError(f"{field[0]} = {values[field[0]]} does not fit 64 bits") from None
+    return record
 
 
 def attach_compiled(
@@ -26,9 +253,23 @@ def attach_compiled(
     compiled: Compiled,
     params: Mapping[str, Any],
     states: Mapping[str, Any],
-    indicators: Mapping[str, list[Any]],
+    indicators: Mapping[str, Sequence[Any]],
     on_bars: bool = False,
-    money_decimals: int = 6,
+    money_decimals: int = MONEY_DECIMALS,
 ) -> Callable[..., Any]:
-    """Point the state at parameters, states and indicators, set the mask, and return the callback for ``advance``."""
-    raise UsageError("compiled strategies are not available yet")
+    """Point the state at parameters, states and indicators, set the mask, and return the callback for ``advance``.
+
+    indicators  name -> one float64 array per feed of the market, None where there is none; ``p.<name>`` becomes its handle
+    on_bars     called once per instant instead of once per bar
+    The time in force of its orders is what ``t_tif`` holds now. :func:`states_of` reads the state after, or between, instants.
+    """
+    call = CompiledCall(params, states, indicators, state.feeds[: int(state.scalars["n_feeds"])])
+    callback = compile_callback(compiled, call.params.dtype, call.states.dtype, on_bars)
+    call.attach(state, money_decimals)
+    state.scalars["mask"] = WANTS_BARS if on_bars else WANTS_BAR
+    return callback
+
+
+def states_of(state: State) -> dict[str, Any]:
+    """Declared state of the compiled strategy of a run, by name; empty where there is none."""
+    return next((item.state_values() for item in state.kept if isinstance(item, CompiledCall)), {})

@@ -148,8 +148,11 @@ class Folder:
 
     def _symbols_of(self, name: str) -> Array:
         sheet = self[name]
-        if name == "order_events":
-            return self.order_symbol[self.references(name, "order_id", "orders")]
+        # Through the order where there is one: a wrong symbol must not spoil the scale of its row's other columns.
+        if name in ("order_events", "fills"):
+            return np.asarray(self.order_symbol[self.references(name, "order_id", "orders")])
+        if name in ("lot_closes", "positions"):
+            return np.asarray(self.symbols("fills")[self.references(name, "fill_id", "fills")])
         if "symbol" not in sheet.columns:
             return np.full(sheet.rows, -1, np.int64)
         return self._index(sheet, "symbol", self.symbol_index)
@@ -211,7 +214,7 @@ class Folder:
         if column not in self[name].decimals:
             return found
         step = self.step(name, column)
-        values, rest = np.divmod(found, step)
+        values, rest = found // step, found % step
         broken = np.flatnonzero(rest)
         if len(broken):
             row = int(broken[0])

@@ -1,0 +1,220 @@
+"""Ready-made deciders: schedules of targets, signals and orders, and the calls that a compiled strategy makes.
+
+The first three entries are callbacks of ``advance`` for ``WANTS_BARS``: they act on what a schedule holds for the instant. A
+schedule hangs on ``driver``, the address of an int64 header (see HEADER); its arrays are shared between runs and only read.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fillwright.kernel._codes import OrderType, SizeMode
+from fillwright.kernel._jit import entry, jit
+from fillwright.kernel.intake import NO_ROOM, cancel, submit, submit_targets
+from fillwright.kernel.models import RATE_SCALE
+from fillwright.kernel.orders import is_live
+from fillwright.kernel.state import (
+    NEW_ORDER,
+    ON_BARS,
+    TICKET,
+    books_of,
+    commands_of,
+    instruments_of,
+    int32_at,
+    int64_at,
+    orders_of,
+    state_at,
+    uint8_at,
+)
+
+HEADER = ("offsets", "instruments", "sizes", "actions", "mode", "scratch")
+"""A schedule: addresses of int64[instants + 1], int32[cells], int64[cells] and uint8[cells], the size mode of all cells, and the
+address of int64[4 x most cells of one instant] that belongs to the run. A schedule of orders has, beside its offsets, only
+``sizes``: int64[cells, 15], the fields of TICKET."""
+
+EXIT_LONG, EXIT_SHORT, ENTER_LONG, ENTER_SHORT = 0, 1, 2, 3
+"""Actions of signals."""
+
+TABLE = ("place", "cancel", "cancel_all", "funds", "equity", "n_indicators", "money_scale", "tif")
+"""What hangs on ``driver`` for a compiled strategy: addresses of entries, then plain numbers."""
+
+HANDLE = 1 << 40
+"""Handle of the first indicator of a compiled strategy. Far from all parameters, so that a mix-up is noticed."""
+
+_FIELDS = len(TICKET)
+_OFFSETS, _INSTRUMENTS, _SIZES, _ACTIONS, _MODE, _SCRATCH = range(6)
+_MONEY_SCALE, _TIF = TABLE.index("money_scale"), TABLE.index("tif")
+_LARGEST = 4.0e18
+_LOT_TOLERANCE = 1e-9
+
+
+@entry("int64(int64, int64, int64)")
+def targets_driver(address, kind, j):  # type: ignore[no-untyped-def]
+    """Callback: the targets of an instant as one batch."""
+    s = state_at(address)
+    header = int64_at(s["driver"], _SCRATCH + 1)
+    offsets = int64_at(header[_OFFSETS], s["n_instants"] + 1)
+    first = offsets[j]
+    last = offsets[j + 1]
+    if kind != ON_BARS or first == last:
+        return 0
+    instruments = int32_at(header[_INSTRUMENTS], last)
+    sizes = int64_at(header[_SIZES], last)
+    cells = int64_at(header[_SCRATCH], 4 * (last - first))
+    for k in range(first, last):
+        row = 4 * (k - first)
+        cells[row] = instruments[k]
+        cells[row + 1] = header[_MODE]
+        cells[row + 2] = sizes[k]
+        cells[row + 3] = 0
+    submit_targets(address, header[_SCRATCH], last - first)
+    return 0
+
+
+@entry("int64(int64, int64, int64)")
+def signals_driver(address, kind, j):  # type: ignore[no-untyped-def]
+    """Callback: exits and entries of an instant. What is reached already is an intent that changes nothing."""
+    s = state_at(address)
+    header = int64_at(s["driver"], _SCRATCH + 1)
+    offsets = int64_at(header[_OFFSETS], s["n_instants"] + 1)
+    last = offsets[j + 1]
+    if kind != ON_BARS:
+        return 0
+    instruments = int32_at(header[_INSTRUMENTS], last)
+    sizes = int64_at(header[_SIZES], last)
+    actions = uint8_at(header[_ACTIONS], last)
+    books = books_of(s)
+    for k in range(offsets[j], last):
+        i = instruments[k]
+        action = actions[k]
+        book = books[s["t_strategy"] * s["n_instruments"] + i]
+        projected = book["position"] + book["pending"]
+        s["t_instrument"] = i
+        s["t_size_mode"] = SizeMode.TARGET_UNITS
+        s["t_size"] = projected
+        if (action == EXIT_LONG and projected > 0) or (action == EXIT_SHORT and projected < 0):
+            s["t_size_mode"] = SizeMode.CLOSE
+            s["t_size"] = 0
+        elif (action == ENTER_LONG and projected <= 0) or (action == ENTER_SHORT and projected >= 0):
+            s["t_size_mode"] = header[_MODE]
+            s["t_size"] = sizes[k] if action == ENTER_LONG else -sizes[k]
+        if submit(address) == NO_ROOM:
+            return 0
+    return 0
+
+
+@entry("int64(int64, int64, int64)")
+def orders_driver(address, kind, j):  # type: ignore[no-untyped-def]
+    """Callback: the orders of an instant, ticket by ticket."""
+    s = state_at(address)
+    header = int64_at(s["driver"], _SCRATCH + 1)
+    offsets = int64_at(header[_OFFSETS], s["n_instants"] + 1)
+    last = offsets[j + 1]
+    if kind != ON_BARS:
+        return 0
+    rows = int64_at(header[_SIZES], _FIELDS * last)
+    ticket = int64_at(address, _FIELDS)
+    for k in range(offsets[j], last):
+        for field in range(_FIELDS):
+            ticket[field] = rows[_FIELDS * k + field]
+        if submit(address) == NO_ROOM:
+            return 0
+    return 0
+
+
+@jit
+def lots_of(quantity, scale):  # type: ignore[no-untyped-def]
+    """Whole lots of a quantity, toward zero; what is within a relative 1e-9 of a whole lot counts as that."""
+    exact = quantity * scale
+    if not abs(exact) < _LARGEST:
+        raise ValueError("the quantity of an order is not a number, or too large")
+    nearest = math.floor(exact + 0.5)
+    if abs(exact - nearest) <= abs(exact) * _LOT_TOLERANCE:
+        return nearest
+    return int(exact)
+
+
+@jit
+def _nearest(value, scale):  # type: ignore[no-untyped-def]
+    """Whole units nearest to a value, halves up."""
+    exact = value * scale
+    if not abs(exact) < _LARGEST:
+        raise ValueError("a price, value or weight of an order is not a number, or too large")
+    return math.floor(exact + 0.5)
+
+
+@jit
+def _order_price(price, scale):  # type: ignore[no-untyped-def]
+    units = _nearest(price, scale)
+    if units <= 0:
+        raise ValueError("a limit or stop must be positive")
+    return units
+
+
+@entry("int64(int64, int64, int64, int64, int64, float64, float64, float64)")
+def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-untyped-def]
+    """One intent of a compiled strategy, in floats: fills in the ticket and submits it. Returns what ``submit`` does.
+
+    side 1 or -1 for UNITS, VALUE and WEIGHT (size must be positive), else 0; ``limit`` and ``stop`` count where the order type
+    ``kind`` has them. ValueError for a size or price that is none.
+    """
+    s = state_at(address)
+    table = int64_at(s["driver"], _TIF + 1)
+    instrument = instruments_of(s)[i]
+    if side != 0 and not size > 0.0:
+        raise ValueError("the size of an order must be positive")
+    if mode == SizeMode.UNITS or mode == SizeMode.TARGET_UNITS:
+        whole = lots_of(size, float(instrument["lot_scale"]))
+    elif mode == SizeMode.CLOSE:
+        whole = 0
+    elif mode == SizeMode.VALUE or mode == SizeMode.TARGET_VALUE:
+        whole = _nearest(size, float(table[_MONEY_SCALE]))
+    else:
+        whole = _nearest(size, float(RATE_SCALE))
+    s["t_limit"] = 0
+    s["t_stop"] = 0
+    if kind == OrderType.LIMIT or kind == OrderType.STOP_LIMIT:
+        s["t_limit"] = _order_price(limit, float(instrument["price_scale"]))
+    if kind == OrderType.STOP or kind == OrderType.STOP_LIMIT:
+        s["t_stop"] = _order_price(stop, float(instrument["price_scale"]))
+    s["t_instrument"] = i
+    s["t_side"] = side
+    s["t_size_mode"] = mode
+    s["t_size"] = whole
+    s["t_type"] = kind
+    s["t_tif"] = table[_TIF]
+    return submit(address)
+
+
+@jit
+def _next_live(s, i, after):  # type: ignore[no-untyped-def]
+    """Smallest number above ``after`` of a live order of instrument i (-1: of any), -1 where there is none."""
+    orders = orders_of(s)
+    found = -1
+    o = s["work_head"]
+    while o >= 0:
+        if o > after and (found < 0 or o < found) and (i < 0 or orders[o]["symbol"] == i) and is_live(orders[o]):
+            found = o
+        o = orders[o]["next"]
+    commands = commands_of(s)
+    for k in range(s["n_commands"]):
+        o = commands[k]["order"]
+        wanted = commands[k]["kind"] == NEW_ORDER and o > after and (found < 0 or o < found)
+        if wanted and (i < 0 or orders[o]["symbol"] == i) and is_live(orders[o]):
+            found = o
+    return found
+
+
+@entry("int64(int64, int64)")
+def cancel_all(address, i):  # type: ignore[no-untyped-def]
+    """Ask for the cancel of every live order of instrument i (-1: of all), by number. Returns how many were asked for."""
+    s = state_at(address)
+    asked = 0
+    o = _next_live(s, i, -1)
+    while o >= 0:
+        answer = cancel(address, o)
+        if answer == NO_ROOM:
+            return asked
+        asked += answer
+        o = _next_live(s, i, o)
+    return asked

@@ -1,0 +1,198 @@
+"""Trades: what is grouped, that the sums are exact, and how far prices moved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_ledger import Tiny, make_market, scenario
+
+from fillwright.config.schema import Config
+from fillwright.data.market import Feed, build_market
+from fillwright.journal import RunRecord
+from fillwright.model.codes import ExitReason, OrderEvent, Stage, TradeGrouping, TradeStatus
+from fillwright.model.instrument import Instrument
+from fillwright.portfolio import Portfolio
+from fillwright.trades import _extreme, group, share, unrealised
+
+KINDS = ("plain", "crypto", "future", "fx")
+MINUTE = 60_000_000_000
+
+
+def played(deals: list[tuple[int, int, int]], lots: str = "fifo", price: int = 10_000, slip: int = 0) -> RunRecord:
+    """A run of one instrument: (side, lots, price) filled at the open of bar 1, 2, ..."""
+    market = make_market([Instrument("AAA", price_decimals=2)], len(deals) + 3)
+    tiny = Tiny(market, config=Config.model_validate({"version": 1, "account": {"lots": lots}}))
+    instants = market.instants.tolist()
+    tiny.mark(instants[0])
+    for k, (side, quantity, at) in enumerate(deals):
+        order = tiny.order(instants[k], 0, 0, side, quantity, rule_id=k % 2, tag=k % 2)
+        tiny.event(instants[k], order, OrderEvent.SUBMIT)
+        tiny.event(instants[k], order, OrderEvent.ACCEPT)
+        tiny.fill(instants[k + 1], order, quantity, Stage.OPEN, slip, 3, at - side * (slip if slip else 1))
+        tiny.mark(instants[k + 1])
+    return tiny.record()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lots", ("fifo", "lifo", "average"))
+@pytest.mark.parametrize("how", TradeGrouping)
+@pytest.mark.parametrize("seed", range(3))
+def test_net_results_add_up_exactly_in_every_currency(kind: str, lots: str, how: TradeGrouping, seed: int) -> None:
+    record = scenario(kind, seed, bars=100, lots=lots)
+    view = Portfolio(record)
+    trades = group(record, how, view)
+    fills, closes, rows = (record.tables[name] for name in ("fills", "lot_closes", "lots"))
+    quote = record.quote_currency
+    open_gain = unrealised(record, view)
+    for c in range(len(record.currencies)):
+        net = int(trades["net_pnl"][quote[trades["symbol"]] == c].sum())
+        realised = int(closes["realised"][quote[closes["symbol"]] == c].sum())
+        gain = int(open_gain[quote[rows["symbol"]] == c].sum())
+        assert net == realised + gain - int(fills["fee"][quote[fills["symbol"]] == c].sum())
+        worth = int(view.books.cash[c][-1] + view.books.value[c][-1])
+        assert worth == net + (int(view.books.cash[c][0]) if c == 0 else 0)
+    assert trades["quantity"].sum() == (fills["quantity"] - fills["closing_quantity"]).sum()
+    assert (np.diff(trades["entry_fill"]) >= 0).all()
+    assert (trades["mae"] <= 0).all() and (trades["mfe"] >= 0).all() and (trades["bars_held"] >= 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lots", ("fifo", "lifo", "average"))
+def test_slippage_cost_is_the_same_sum_for_every_grouping(kind: str, lots: str) -> None:
+    record = scenario(kind, 3, bars=150, lots=lots)
+    totals = [int(group(record, how)["slippage_cost"].sum()) for how in TradeGrouping]
+    assert totals[0] == totals[1] == totals[2] != 0
+
+
+def test_three_groupings_of_one_story() -> None:
+    """In 10, in 10, out 15, out 5, then a reversal from flat: short 4, bought back 1, still 3 short."""
+    record = played([(1, 10, 10_000), (1, 10, 10_100), (-1, 15, 10_200), (-1, 5, 10_300), (-1, 4, 10_400), (1, 1, 10_350)])
+    flat = group(record, TradeGrouping.FLAT_TO_FLAT)
+    assert flat["quantity"].tolist() == [20, 4]
+    assert flat["side"].tolist() == [1, -1]
+    assert flat["status"].tolist() == [TradeStatus.CLOSED, TradeStatus.OPEN]
+    assert flat["entry_price"].tolist() == [10_050, 10_400]
+    assert flat["exit_price"][0] == (15 * 10_200 + 5 * 10_300) // 20
+    assert flat["gross_pnl"][0] == (15 * 102 + 5 * 103 - 10 * 100 - 10 * 101) * 10**6
+    assert flat["entry_fill"].tolist() == [0, 4] and flat["exit_fill"].tolist() == [3, -1]
+    assert flat["exit_reason"].tolist() == [ExitReason.SIGNAL, ExitReason.NONE]
+    assert flat["exit_time"][1] == 0 and flat["rule_id_exit"].tolist() == [1, -1]
+    lot = group(record, TradeGrouping.LOT)
+    assert lot["quantity"].tolist() == [10, 10, 4]
+    assert lot["exit_price"][:2].tolist() == [10_200, (5 * 10_200 + 5 * 10_300) // 10]
+    fill = group(record, TradeGrouping.FILL_TO_FILL)
+    assert fill["quantity"].tolist() == [10, 5, 5, 1, 3]
+    assert fill["exit_fill"].tolist() == [2, 2, 3, 5, -1]
+    assert fill["entry_fill"].tolist() == [0, 1, 1, 4, 4]
+
+
+def test_a_reversal_fill_ends_one_trade_and_starts_another() -> None:
+    record = played([(1, 10, 10_000), (-1, 25, 10_100), (1, 15, 10_200)])
+    trades = group(record, TradeGrouping.FLAT_TO_FLAT)
+    assert trades["side"].tolist() == [1, -1] and trades["quantity"].tolist() == [10, 15]
+    assert trades["entry_fill"].tolist() == [0, 1] and trades["exit_fill"].tolist() == [1, 2]
+    assert trades["fees"].sum() == 9 and trades["fees"].tolist() == [3 + 1, 2 + 3]
+
+
+def test_average_booking_prices_a_partial_exit_by_cost() -> None:
+    record = played([(1, 10, 10_000), (1, 30, 10_100), (-1, 20, 10_200)], lots="average")
+    fill = group(record, TradeGrouping.FILL_TO_FILL)
+    assert fill["entry_price"].tolist() == [10_075, 10_075]
+    assert group(record, TradeGrouping.LOT)["entry_price"].tolist() == [10_075]
+
+
+@given(st.integers(-(10**15), 10**15), st.lists(st.integers(1, 10**9), min_size=1, max_size=6))
+def test_shares_add_up_and_are_fair(total: int, quantities: list[int]) -> None:
+    parts = share(total, quantities)
+    assert sum(parts) == total
+    left, lots = total, sum(quantities)
+    for part, quantity in zip(parts, quantities, strict=True):
+        assert abs(part * lots - left * quantity) * 2 <= lots
+        left, lots = left - part, lots - quantity
+
+
+@given(
+    st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=1500).map(lambda values: np.array(values * 3, np.int64)),
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 10**6)), min_size=1, max_size=8),
+)
+def test_range_extremes_are_those_of_slices(values: np.ndarray, ranges: list[tuple[int, int]]) -> None:
+    start = np.array([a % len(values) for a, _ in ranges])
+    stop = np.array([s + 1 + b % (len(values) - s) for s, (_, b) in zip(start.tolist(), ranges, strict=True)])
+    assert _extreme(np.minimum, values, start, stop).tolist() == [
+        int(values[a:b].min()) for a, b in zip(start, stop, strict=True)
+    ]
+    assert _extreme(np.maximum, values, start, stop).tolist() == [
+        int(values[a:b].max()) for a, b in zip(start, stop, strict=True)
+    ]
+
+
+BARS = np.array([[100, 105, 95, 102], [102, 110, 90, 104], [104, 120, 80, 100], [100, 101, 99, 100]], np.int64)
+
+
+def one_trade(entry: tuple[int, Stage, int], leave: tuple[int, Stage, int] | None, side: int = 1) -> np.void:
+    """A trade on four known bars; (bar, stage, price) of entry and exit."""
+    instrument = Instrument("AAA", price_decimals=0)
+    opens = np.arange(4, dtype=np.int64) * MINUTE + MINUTE
+    feed = Feed("AAA", 0, MINUTE, True, opens, opens + MINUTE, *BARS.T, None, np.zeros(4, np.uint8))
+    tiny = Tiny(build_market([instrument], [feed]))
+    instants = tiny.market.instants.tolist()
+    deals = [(side, entry)] + ([(-side, leave)] if leave else [])
+    for bar, instant in enumerate(instants):
+        for way, (at, stage, price) in deals:
+            if at == bar:
+                order = tiny.order(instants[0], 0, 0, way, 1)
+                tiny.event(instant, order, OrderEvent.SUBMIT)
+                tiny.event(instant, order, OrderEvent.ACCEPT)
+                tiny.fill(instant, order, 1, stage, 0, 0, price - way)
+        tiny.mark(instant)
+    return group(tiny.record(), TradeGrouping.FLAT_TO_FLAT)[0]
+
+
+@pytest.mark.parametrize(
+    "entry, leave, mae, mfe, bars",
+    [
+        # At the open: the entry bar counts fully, the exit bar with its price only.
+        ((0, Stage.OPEN, 100), (2, Stage.OPEN, 104), -10, 10, 2),
+        # Inside a bar: of the entry bar only its close (102) is known to be later; bar 1 fully.
+        ((0, Stage.FIRST, 104), (2, Stage.OPEN, 104), -14, 6, 2),
+        # Out at the close: the exit bar counts fully.
+        ((1, Stage.OPEN, 102), (2, Stage.CLOSE, 100), -22, 18, 1),
+        ((1, Stage.OPEN, 102), (2, Stage.FLAT_AT, 100), -22, 18, 1),
+        # In and out inside one bar: only the two prices.
+        ((1, Stage.OPEN, 102), (1, Stage.SECOND, 90), -12, 0, 0),
+        ((1, Stage.FIRST, 110), (1, Stage.SECOND, 90), -20, 0, 0),
+        ((1, Stage.OPEN, 102), (1, Stage.CLOSE, 104), -12, 8, 0),
+        ((1, Stage.FIRST, 110), (1, Stage.CLOSE, 104), -6, 0, 0),
+        # Still open: to the close of the last bar.
+        ((2, Stage.CLOSE, 100), None, -1, 1, 1),
+        ((3, Stage.CLOSE, 100), None, 0, 0, 0),
+    ],
+)
+def test_excursions_of_a_long_trade(entry, leave, mae, mfe, bars) -> None:  # type: ignore[no-untyped-def]
+    trade = one_trade(entry, leave)
+    assert (int(trade["mae"]), int(trade["mfe"]), int(trade["bars_held"])) == (mae, mfe, bars)
+
+
+def test_excursions_of_a_short_trade_are_mirrored() -> None:
+    trade = one_trade((0, Stage.OPEN, 100), (2, Stage.OPEN, 104), side=-1)
+    assert (int(trade["mae"]), int(trade["mfe"])) == (-10, 10)
+    trade = one_trade((1, Stage.OPEN, 102), (2, Stage.CLOSE, 100), side=-1)
+    assert (int(trade["mae"]), int(trade["mfe"])) == (-18, 22)
+
+
+def test_no_fills_no_trades() -> None:
+    tiny = Tiny(make_market([Instrument("AAA")], 3))
+    for instant in tiny.market.instants.tolist():
+        tiny.mark(instant)
+    for how in TradeGrouping:
+        assert len(group(tiny.record(), how)) == 0
+
+
+def test_a_run_that_failed_inside_its_next_bar_values_the_last_fill_at_its_price() -> None:
+    record = played([(1, 10, 10_000), (1, 10, 10_100)])
+    cut = type(record)(**{**vars(record), "instants": record.instants[:2], "equity": record.equity[:2]})
+    trade = group(cut, TradeGrouping.FLAT_TO_FLAT)[0]
+    assert trade["exit_price"] == 10_100 and trade["gross_pnl"] == 10 * 10**6
+    assert trade["bars_held"] >= 0
