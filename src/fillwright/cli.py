@@ -6,6 +6,7 @@ Commands import what they need when they run, so that help and configuration che
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from fillwright._version import __version__
-from fillwright.errors import FillwrightError, UsageError
+from fillwright.errors import FillwrightError, RunFailed, UsageError
 
 if TYPE_CHECKING:
     from fillwright.config.load import Loaded
@@ -105,18 +106,35 @@ def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, 
     """
     from fillwright.config.load import load_config
 
-    load_config(config, overrides)  # what is wrong shows at once, before anything heavy is imported
+    settings = load_config(config, overrides).config  # what is wrong shows at once, before anything heavy is imported
+    if quiet:
+        # Before the import that may have to compile, which it would announce.
+        logging.getLogger("fillwright").setLevel(logging.ERROR)
     from fillwright.coordinator import run_config
 
-    result = run_config(config, overrides=overrides, out=out, progress=not quiet and not json and sys.stderr.isatty())
+    folder = Path(settings.run.out) if out is None and settings.run.out is not None else out
+    try:
+        result = run_config(config, overrides=overrides, out=folder, progress=not quiet and not json and sys.stderr.isatty())
+    except RunFailed as error:
+        if folder is not None and folder.is_dir():
+            kept = f"what was recorded until then is in {folder}"
+            error.remedy = f"{error.remedy}\n  {kept}" if error.remedy else kept
+        raise
     if json:
-        print(_result_json(result))
+        print(_result_json(result, folder))
     elif not quiet:
-        print(result)
+        print(f"{result}\n\n{_saved_line(folder, 'html' in settings.report.formats)}")
     return 0
 
 
-def _result_json(result: Result) -> str:
+def _saved_line(folder: Path | None, has_report: bool) -> str:
+    if folder is None:
+        return "not saved; --out FOLDER keeps it"
+    report = f"report: {folder / 'report.html'}; " if has_report else ""
+    return f"saved in {folder}; {report}check it with: fillwright verify {folder}"
+
+
+def _result_json(result: Result, folder: Path | None) -> str:
     from fillwright.result.folder import metric_facts, to_json
 
     return (
@@ -124,6 +142,7 @@ def _result_json(result: Result) -> str:
             {
                 "name": result.config.run.name,
                 "state": result.state.name.lower(),
+                "folder": None if folder is None else str(folder),
                 "reconciled": result.certificate.ok,
                 "verdict": result.certificate.line(),
                 "metrics": metric_facts(result.metrics),
@@ -213,9 +232,11 @@ def check(config: Path, /, *, overrides: Overrides = [], json: Json = False) -> 
     """
     import json as json_format
 
+    from fillwright.config.folders import data_folder
+
     loaded = _load(config, overrides)
     data = loaded.config.data
-    folder = config.parent / data.folder
+    folder = data_folder(data.folder, config.parent)
     missing = [
         f"{loaded.place(f'data.sources[{number}].path')}: there is no file {folder / source.path}"
         for number, source in enumerate(data.sources)

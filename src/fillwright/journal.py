@@ -106,7 +106,7 @@ class RunRecord:
     fx          per currency the instrument that quotes it, None for the account's own
     counters    plain counts: intents, no_change, bars, events, ...
     error_at    instant of ``error`` in ns UTC, 0 without one
-    info        seed, versions, fingerprints, timings ...
+    info        seed, versions, fingerprints; keys that end in _s, _seconds or _bytes measure the machine, not the run
     """
 
     tables: Mapping[str, Records]

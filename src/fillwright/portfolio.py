@@ -11,16 +11,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from fillwright.errors import CheckFailed
-from fillwright.journal import FX_DECIMALS, Ints, Records, RunRecord
 from fillwright.model.codes import Account
 from fillwright.model.columns import EQUITY, MARKS, POSITIONS
 from fillwright.model.instrument import FX_SCALE
 
+if TYPE_CHECKING:
+    from fillwright.journal import RunRecord
+
+Ints = npt.NDArray[np.int64]
+Records = npt.NDArray[np.void]
+
+FX_DECIMALS = 12
 _INT64_MAX = 2**63 - 1
 _SPLIT_MAX = 2_000_000_000_000
 """Largest divisor for which the split multiplication below stays inside 64 bits."""

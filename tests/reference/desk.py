@@ -110,8 +110,7 @@ class Desk:
             lots = self._lots_for(instrument, self._money(command.size_mode, command.size)) if self._priced(instrument) else 0
         order = self._make(instrument, command.side, lots, command.size_mode, command.size, self.intents - 1)
         order.type, order.tif, order.expire_at = command.type, command.tif, command.expire_at
-        order.limit_price = self._on_tick(instrument, command.limit, command.side)
-        order.stop_price = self._on_tick(instrument, command.stop, -command.side)
+        order.limit_price, order.stop_price = command.limit, command.stop
         if command.type in HAS_STOP:
             order.exit_reason = ExitReason.STOP
         self._submit(order, self.books.position(instrument))
@@ -171,6 +170,8 @@ class Desk:
             return Reason.NO_PRICE_YET, 0, 0
         if self.broker.liquidating and not self.broker.reduces_only(order, position):
             return Reason.UNDER_MAINTENANCE, 0, 0
+        order.limit_price = self._on_tick(order.symbol, order.limit_price, order.side)
+        order.stop_price = self._on_tick(order.symbol, order.stop_price, -order.side)
         tick = self.broker.scenario.instruments[order.symbol].tick
         if tick and (order.limit_price % tick or order.stop_price % tick):
             return Reason.OFF_TICK, 0, 0

@@ -8,7 +8,8 @@ Where the page leaves something open, this engine reads it so:
     waits for a bar of its instrument that is under way.
  2. Rates change in step 5 only; marks also at the open and at fills.
  3. The held order of a reversal is checked (§2) as if the position were 0.
- 4. A pure reduction goes against the position and is not larger than it; an order of 0 lots is none.
+ 4. A pure reduction goes against the position and is not larger than it; an order of 0 lots is none. Prices are moved to
+    the tick at the check for it, so orders denied before keep theirs.
  5. Quantities that are not checked for funds count as affordable when an order is shrunk.
  6. Each target of a batch is an intent; they are numbered in the order of the batch.
  7. A replace carries the whole result as it was when it was asked for. A REPLACE_REJECT at the request leaves flags alone.

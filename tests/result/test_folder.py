@@ -45,7 +45,9 @@ def test_the_certificate_holds_the_hash_of_every_other_file(tmp_path: Path) -> N
 def test_the_same_run_gives_the_same_bytes_but_for_timings(tmp_path: Path) -> None:
     one = files(Result(scenario("fx", 2)).save(tmp_path / "a", report=True))
     again = scenario("fx", 2)
-    other = files(Result(type(again)(**{**vars(again), "info": {**again.info, "run_seconds": 9.0}})).save(tmp_path / "b", report=True))
+    other = files(
+        Result(type(again)(**{**vars(again), "info": {**again.info, "run_seconds": 9.0}})).save(tmp_path / "b", report=True)
+    )
     assert {name for name in one if one[name] != other[name]} == {"run.json", "certificate.json"}
     first, second = (json.loads(each["run.json"]) for each in (one, other))
     assert first.pop("timings") == {"run_seconds": 0.5} and second.pop("timings") == {"run_seconds": 9.0}

@@ -96,7 +96,7 @@ def test_the_same_callback_twice_is_a_wrong_call() -> None:
 
     it, keeper = journal(), Keeper()
     it.subscribe("fill", keeper.keep)
-    with pytest.raises(UsageError, match="Keeper.keep is subscribed to fill already"):
+    with pytest.raises(UsageError, match=r"Keeper\.keep is subscribed to fill already"):
         it.subscribe("fill", keeper.keep)
     it.subscribe("posting", keeper.keep)
     assert len(it) == 2

@@ -90,7 +90,7 @@ class Tiny:
         codes_of = {currency.code: i for i, currency in enumerate(self.currencies)}
         self.quote = [codes_of[instrument.quote] for instrument in self.market.instruments]
         first = int(self.market.instants[0])
-        self.deposit = int(self.config.account.initial_cash["USD"] * 10**self.currencies[0].decimals)
+        self.deposit = int(self.config.account.initial_cash["USD"] * 10 ** self.currencies[0].decimals)
         self._post(first, Account.CASH, -1, -1, 0, self.deposit, 0, -1)
         self._post(first, Account.TRANSFERS, -1, -1, 0, -self.deposit, 0, -1)
         self.entry += 1
@@ -368,4 +368,3 @@ def _decide(tiny: Tiny, rng: random.Random, instant: int) -> list[int]:
     if choice < 0.2:
         tiny.event(instant, order, OrderEvent.TRIGGER)
     return [order]
-

@@ -141,7 +141,9 @@ class Source(Section):
 class Data(Section):
     """Where the market data come from."""
 
-    folder: FilePath = _leaf("Folder of the files, relative to the configuration file.", ".")
+    folder: FilePath = _leaf(
+        "Folder of the files, relative to the configuration file; package:NAME/folder is one inside an installed package.", "."
+    )
     start: When | None = _leaf("First bar to use. null = the first there is.", None)
     end: When | None = _leaf("Last bar to use; a date without a time includes that whole day. null = the last there is.", None)
     sources: tuple[Source, ...] = _leaf("The files.", ())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from fillwright.config import rates
+from fillwright.config.folders import data_folder
 from fillwright.config.schema import Config
 from fillwright.config.schema import Source as SourceSettings
 from fillwright.data.bars import parse_timeframe
@@ -23,16 +25,20 @@ def load_market(config: Config, base_folder: str | Path) -> Market:
     """Read ``config.data.sources`` with ``config.instruments`` and ``config.hours``.
 
     ``base_folder`` is where ``data.folder`` starts from: the configuration file's. Instruments come in the order of the sources.
+    Findings name files as the configuration does, so that they read the same on every machine.
     Raises ConfigError when there is no source, DataError when data cannot be used.
     """
     if not config.data.sources:
         remedy = "add one, like {symbol: SPY, path: SPY.csv}"
         raise ConfigError("there are no sources of market data", where="data.sources", remedy=remedy)
-    folder = Path(base_folder) / config.data.folder
+    folder = data_folder(config.data.folder, base_folder)
     parts = []
     for number, source in enumerate(config.data.sources):
         try:
-            parts.append(_part(config, source, folder / source.path))
+            path = folder / source.path
+            part = _part(config, source, path)
+            findings = [replace(item, where=item.where.replace(str(path), source.path)) for item in part.findings]
+            parts.append(replace(part, findings=tuple(findings)))
         except DataError as error:
             where = f"data.sources[{number}]" if error.where is None else error.where
             raise DataError(error.message, where=where, remedy=error.remedy) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -52,6 +53,10 @@ def cache_folder() -> Path:
 
 
 _CACHE = cache_folder()
+
+if not JIT_OFF and next(_CACHE.glob("*/advance.advance-*.nbi"), None) is None:
+    # Said before the silence begins. Where logging is not set up, a warning is one bare line on stderr.
+    logging.getLogger("fillwright").warning("compiling the kernel, once on this machine: this takes about a minute")
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:

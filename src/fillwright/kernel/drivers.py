@@ -14,6 +14,7 @@ from fillwright.kernel.intake import NO_ROOM, cancel, submit, submit_targets
 from fillwright.kernel.models import RATE_SCALE
 from fillwright.kernel.orders import is_live
 from fillwright.kernel.state import (
+    FAULT_ROOM,
     NEW_ORDER,
     ON_BARS,
     TICKET,
@@ -48,6 +49,14 @@ _LARGEST = 4.0e18
 _LOT_TOLERANCE = 1e-9
 
 
+@jit
+def _answered(s, answer):  # type: ignore[no-untyped-def]
+    """Without room for an order the run must end: nobody here can enlarge the tables. Returns 0."""
+    if answer == NO_ROOM:
+        s["fault"] = FAULT_ROOM
+    return 0
+
+
 @entry("int64(int64, int64, int64)")
 def targets_driver(address, kind, j):  # type: ignore[no-untyped-def]
     """Callback: the targets of an instant as one batch."""
@@ -67,8 +76,7 @@ def targets_driver(address, kind, j):  # type: ignore[no-untyped-def]
         cells[row + 1] = header[_MODE]
         cells[row + 2] = sizes[k]
         cells[row + 3] = 0
-    submit_targets(address, header[_SCRATCH], last - first)
-    return 0
+    return _answered(s, submit_targets(address, header[_SCRATCH], last - first))
 
 
 @entry("int64(int64, int64, int64)")
@@ -99,7 +107,7 @@ def signals_driver(address, kind, j):  # type: ignore[no-untyped-def]
             s["t_size_mode"] = header[_MODE]
             s["t_size"] = sizes[k] if action == ENTER_LONG else -sizes[k]
         if submit(address) == NO_ROOM:
-            return 0
+            return _answered(s, NO_ROOM)
     return 0
 
 
@@ -118,7 +126,7 @@ def orders_driver(address, kind, j):  # type: ignore[no-untyped-def]
         for field in range(_FIELDS):
             ticket[field] = rows[_FIELDS * k + field]
         if submit(address) == NO_ROOM:
-            return 0
+            return _answered(s, NO_ROOM)
     return 0
 
 
@@ -183,7 +191,9 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
     s["t_size"] = whole
     s["t_type"] = kind
     s["t_tif"] = table[_TIF]
-    return submit(address)
+    o = submit(address)
+    _answered(s, o)
+    return o
 
 
 @jit
@@ -214,6 +224,7 @@ def cancel_all(address, i):  # type: ignore[no-untyped-def]
     while o >= 0:
         answer = cancel(address, o)
         if answer == NO_ROOM:
+            _answered(s, NO_ROOM)
             return asked
         asked += answer
         o = _next_live(s, i, o)

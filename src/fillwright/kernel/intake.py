@@ -298,9 +298,8 @@ def _target_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
         return size
     if not _is_priced(s, i):
         return 0
-    money = _money_of(s, mode, size)
-    lots = _lots_for(s, i, abs(money))
-    return -lots if money < 0 else lots
+    lots = _lots_for(s, i, _money_of(s, mode, abs(size)))
+    return -lots if size < 0 else lots
 
 
 @jit

@@ -59,9 +59,7 @@ class Certificate:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
-        checks = [
-            {"name": c.name, "ok": c.ok, "count": c.count, "residual": c.residual, "detail": c.detail} for c in self.checks
-        ]
+        checks = [{"name": c.name, "ok": c.ok, "count": c.count, "residual": c.residual, "detail": c.detail} for c in self.checks]
         return {"ok": self.ok, "checks": checks}
 
 

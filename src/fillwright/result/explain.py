@@ -52,7 +52,11 @@ def _word(code: object) -> str:
 
 
 def _moment(time: int) -> str:
-    return f"{np.datetime_as_string(np.datetime64(time, 'ns'), 'auto')}Z".replace("T", " ") if time else "never"
+    if not time:
+        return "never"
+    whole, fraction = divmod(time, 10**9)
+    text = str(np.datetime64(whole, "s")).replace("T", " ")
+    return f"{text}.{fraction:09}".rstrip("0") + " UTC" if fraction else f"{text} UTC"
 
 
 def _head(it: View) -> Iterator[str]:

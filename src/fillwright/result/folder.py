@@ -32,7 +32,7 @@ from fillwright.result.certificate import Certificate
 from fillwright.result.tables import RunTables, from_arrow
 
 FORMAT = "fillwright result"
-MACHINE = ("_seconds", "_bytes")
+MACHINE = ("_s", "_seconds", "_bytes")
 """Endings of keys of ``RunRecord.info`` that measure the machine rather than the run."""
 
 
@@ -110,9 +110,7 @@ def write_table(tables: RunTables, name: str, path: Path) -> None:
         if str(field.type).startswith("decimal128(38"):
             # Values beyond 18 digits are stored as bytes, which take another encoding.
             del packed[column.name]
-    pq.write_table(
-        arrow, path, compression="zstd", store_decimal_as_integer=True, use_dictionary=texts, column_encoding=packed
-    )
+    pq.write_table(arrow, path, compression="zstd", store_decimal_as_integer=True, use_dictionary=texts, column_encoding=packed)
 
 
 def save(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +13,7 @@ import numpy as np
 
 from fillwright.verify.reading import Array, Folder
 
+WIDTH = 100
 SHOWN = 5
 """Differences of one check that are written out; all are counted."""
 
@@ -53,12 +55,14 @@ class Verification:
             said = "; ".join(check.detail for check in checks if check.ok and check.detail)
             state = "ok" if not bad else f"{bad} FAILED"
             count = sum(check.count for check in checks)
-            lines.append(f"  {group:<16}{state:<10}{len(checks):>3} checks {count:>14,} numbers" + (f"  {said}" if said else ""))
+            many = f"{len(checks):>3} check{'s' if len(checks) != 1 else ' '}"
+            lines.append(f"  {group:<16}{state:<10}{many} {count:>14,} numbers" + (f"  {said}" if said else ""))
         for check in failed:
             lines.append(f"  FAILED {check.name}: {check.detail}")
         if self.inputs:
             lines.append("  taken as given (nothing else in the folder implies them):")
-            lines += [f"    {item}" for item in self.inputs]
+            for item in self.inputs:
+                lines += textwrap.wrap(item, WIDTH, initial_indent="    ", subsequent_indent="      ", break_long_words=False)
         return "\n".join(lines)
 
     def to_json(self) -> str:

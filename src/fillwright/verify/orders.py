@@ -25,7 +25,7 @@ class _Life:
     notional: int = 0
     fee: int = 0
     replaced: bool = False
-    limits: list[int] = field(default_factory=list)
+    accepted_at: int = 0
 
 
 @dataclass
@@ -112,6 +112,7 @@ def _replay(folder: Folder, notional: list[int], price: Array) -> tuple[list[_Li
         if event != "replace_request":
             life.quantity = int(quantity)
         life.replaced |= event == "replace"
+        life.accepted_at = time if event == "accept" else life.accepted_at
         ends = after in ENDED
         life.flags = flags_after(life.flags, event, ends)
         life.reason = reason if reason not in (None, "none") else life.reason
@@ -140,8 +141,9 @@ def _order_of_times(audit: Audit, lives: list[_Life]) -> None:
             wrong.append(f"orders.parquet row {row}: {first} is after {second}")
     order = folder.references("fills", "order_id", "orders")
     replaced = np.array([life.replaced for life in lives], np.bool_)[order]
-    # A replace that loses priority moves arrived_at past fills that came before it.
-    since = np.where(replaced, orders["sent_at"][order], orders["arrived_at"][order])
+    accepted = np.array([life.accepted_at for life in lives], np.int64)[order]
+    # A replace that loses priority moves arrived_at past fills that came before it; the first arrival is when it was accepted.
+    since = np.where(replaced, np.maximum(orders["sent_at"][order], accepted), orders["arrived_at"][order])
     for row in np.flatnonzero(fills["time"] < since).tolist():
         wrong.append(f"fills.parquet row {row} column time: before its order arrived")
     for name, sheet in (("fills", fills), ("order_events", events)):

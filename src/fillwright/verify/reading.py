@@ -82,7 +82,7 @@ class Folder:
         self.path = path
         self.run = read_json(path / "run.json")
         try:
-            self.currencies = tuple(Currency(str(c["code"]), int(c["decimals"])) for c in self.run["currencies"])
+            self.currencies = tuple(Currency(str(c["code"]), _decimals(c["decimals"])) for c in self.run["currencies"])
             self.instruments = tuple(self._instrument(facts) for facts in self.run["instruments"])
             self.lots = str(self.run["config"]["account"]["lots"])
             self.grouping = str(self.run["config"]["report"]["trades"])
@@ -103,7 +103,7 @@ class Folder:
         return self.sheets[name]
 
     def _instrument(self, facts: Mapping[str, Any]) -> Instrument:
-        p, q = int(facts["price_decimals"]), int(facts["quantity_decimals"])
+        p, q = _decimals(facts["price_decimals"]), _decimals(facts["quantity_decimals"])
         codes = [currency.code for currency in self.currencies]
         currency = codes.index(facts["quote"])
         ratio = Fraction(facts["multiplier"]) * Fraction(10) ** (self.currencies[currency].decimals - p - q)
@@ -238,6 +238,13 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CheckFailed("is not a JSON object", where=str(path), remedy="the file was changed; run again")
     return content
+
+
+def _decimals(value: Any) -> int:
+    """Decimals as run.json gives them."""
+    if not isinstance(value, int) or not 0 <= value <= DIGITS:
+        raise ValueError(f"decimals must be 0 to {DIGITS}, found {value!r}")
+    return value
 
 
 def _texts(array: pa.Array) -> tuple[list[str | None], Array]:
