@@ -15,16 +15,6 @@ SIM_SEEDS = 10_000
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture(scope="module", autouse=True)
-def connected() -> None:
-    try:
-        harness.run_engine(random_scenario(0))
-    except NotImplementedError as error:
-        pytest.skip(str(error))
-    except Exception:
-        return  # a fault of the engine: the tests name it
-
-
 def compare(first: int, number: int) -> None:
     """Fail with the first seed that differs, its difference and its smallest scenario."""
     for seed in range(first, first + number):

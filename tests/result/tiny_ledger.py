@@ -136,7 +136,7 @@ class Tiny:
                  OrderEvent.RELEASE: 4}.get(event, 0)  # fmt: skip
         it.flags = (it.flags | bit) & ~clear
         if it.status in DONE and not late:
-            it.flags &= ~7
+            it.flags &= ~3
             it.row["done_at"] = time or instant
         leaves = 0 if it.status in DONE else it.row["quantity"] - it.cum
         it.row["reason"] = int(reason) or it.row["reason"]

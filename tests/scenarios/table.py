@@ -1,7 +1,8 @@
 """Scenarios as text: a table of bars, a list of orders, and the fills and events that come of them.
 
 A bar is named by its close, in the zone of its instrument: ``09:31 100 101 99 100.5 5000`` (open, high, low, close, volume where
-there is any), with a date before it where it is not 2024-01-02. An order is given in the callback at that time:
+there is any), ``09:31 100 101`` (open and close) or ``09:31 100``; with a date before it where it is not 2024-01-02. An order is given
+in the callback at that time:
 
     09:31 buy 10 limit 99.50 DAY        09:32 sell 5 stop 98        09:32 target -5        09:33 close
     09:31 buy value 5000                09:32 cancel 0              09:33 replace 0 limit 99 quantity 20
@@ -55,9 +56,17 @@ def lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.strip().splitlines() if line.strip()]
 
 
+def prices(words: list[str]) -> list[str]:
+    """Open, high, low, close and perhaps volume of a bar of which only open and close, or one price, may be given."""
+    if len(words) > 2:
+        return words
+    first, last = words[0], words[-1]
+    return [first, max(first, last, key=float), min(first, last, key=float), last]
+
+
 def market(text: str, instrument: Instrument = X, timeframe: str = "1min") -> fw.Market:
     """Bars of one instrument, read as any other data would be."""
-    rows = [split(line) for line in lines(text)]
+    rows = [(time, prices(words)) for time, words in map(split, lines(text))]
     columns: dict[str, Any] = {"time": np.array([moment(time, instrument.timezone) for time, _ in rows]).view("datetime64[ns]")}
     for position, name in enumerate(("open", "high", "low", "close", "volume")):
         if position < len(rows[0][1]):
@@ -190,11 +199,11 @@ class Play:
         return [Decimal(int(row["realised"])).scaleb(-6) for row in self.record.tables["lot_closes"]]
 
 
-def play(bars: str | fw.Market, orders: str, *, instrument: Instrument = X, **settings: Mapping[str, Any]) -> Play:
+def play(bars: str | fw.Market, script: str, /, *, instrument: Instrument = X, **settings: Mapping[str, Any]) -> Play:
     """Run a scenario; ``settings`` are sections of the configuration."""
     data = bars if isinstance(bars, fw.Market) else market(bars, instrument)
     first = data.instruments[0]
     config = fw.Config.from_dict({"version": 1, **settings})
-    result = fw.run(Script(text=orders, symbol=first.symbol, zone=first.timezone), data, config)
+    result = fw.run(Script(text=script, symbol=first.symbol, zone=first.timezone), data, config)
     assert result.certificate.ok, result.certificate.line()
     return Play(result, first.timezone)

@@ -14,7 +14,7 @@ def test_a_market_order_fills_at_the_next_open() -> None:
         """
         09:31  100 102  99 101
         09:32  103 104 102 103.5
-        09:33  103 103 103 103
+        09:33  103
         """,
         """
         09:31 buy 10
@@ -31,7 +31,7 @@ def test_a_market_order_fills_at_the_next_open() -> None:
 
 
 GAP = """
-    09:31  100 100 100 100
+    09:31  100
     09:32  100 101  99 100
     09:33   90  92  88  91
     09:34  110 112 108 111
@@ -101,8 +101,8 @@ def test_the_path_decides_which_of_two_exits_comes_first(path: str, bar: str, ex
     """20 long, a stop at 97 and a limit at 103, given while the last bar before was shown."""
     found = play(
         f"""
-        09:31  100 100 100 100
-        09:32  100 100 100 100
+        09:31  100
+        09:32  100
         {bar}
         """,
         """
@@ -116,15 +116,15 @@ def test_the_path_decides_which_of_two_exits_comes_first(path: str, bar: str, ex
     assert found.fills[0] == f"{entry} buy 20 @ 100.00 fee 0"
     assert found.fills[1:] == expected
     # the first of the two could have been the other one: it is flagged
-    assert found.record.tables["fills"]["ambiguous"].tolist()[1:] == [1, 0][: len(expected)] * (path != "close_only")\
-        + [0] * len(expected) * (path == "close_only")
+    flagged = [] if path == "close_only" else [1]
+    assert [row["fill_id"] for row in found.record.tables["fills"] if row["ambiguous"]] == flagged
 
 
 @pytest.mark.parametrize(("side", "first"), [("sell", "103.00"), ("buy", "97.00")])
 def test_worst_hurts_the_position_and_short_is_hurt_by_the_high(side: str, first: str) -> None:
     other = "buy" if side == "sell" else "sell"
     found = play(
-        f"09:31 100 100 100 100\n09:32 100 100 100 100\n{UP}",
+        f"09:31 100\n09:32 100\n{UP}",
         f"09:31 {side} 20\n09:32 {other} 10 limit 97\n09:32 {other} 10 stop 103"
         if side == "sell"
         else f"09:31 {side} 20\n09:32 {other} 10 limit 103\n09:32 {other} 10 stop 97",
@@ -147,7 +147,7 @@ def test_the_probabilistic_path_takes_both_ways_and_the_same_ones_again() -> Non
 
 def test_limit_through_asks_for_more_than_a_touch() -> None:
     bars = """
-        09:31  100 100 100 100
+        09:31  100
         09:32  100 100  99 100
         09:33  100 100  98.99 100
     """
@@ -160,9 +160,9 @@ def test_an_order_never_trades_on_a_bar_that_is_under_way() -> None:
     """30 s of latency: the order arrives inside the next bar, so the one after it is the first that it may meet."""
     found = play(
         """
-        09:31  100 100 100 100
+        09:31  100
         09:32  101 105 101 102
-        09:33  103 103 103 103
+        09:33  103
         """,
         "09:31 buy 10",
         execution={"latency": "30s"},
@@ -172,14 +172,14 @@ def test_an_order_never_trades_on_a_bar_that_is_under_way() -> None:
 
 
 def test_same_close_lookahead_fills_at_the_close_just_shown() -> None:
-    found = play("09:31 100 102 99 101\n09:32 105 105 105 105", "09:31 buy 10", execution={"fill": "same_close_lookahead"})
+    found = play("09:31 100 102 99 101\n09:32 105", "09:31 buy 10", execution={"fill": "same_close_lookahead"})
     assert found.fills == ["09:31 close buy 10 @ 101.00 fee 0"]
-    assert "same close" in str(found.result).lower()
+    assert "lookahead" in str(found.result).lower().replace(" ", "").replace("-", "")
 
 
 def test_slippage_is_against_the_taker_and_never_the_maker() -> None:
     bars = """
-        09:31  100 100 100 100
+        09:31  100
         09:32  100 101  99 100
         09:33  100 101  99 100
     """
@@ -193,7 +193,7 @@ def test_slippage_is_against_the_taker_and_never_the_maker() -> None:
         09:31 open buy 10 @ 100.50 fee 0
         09:32 second sell 10 @ 101.00 fee 0 maker
         09:33 first sell 10 @ 98.50 fee 0
-    """)  # 99 x 0.5 % = 0.495: 98.505, then to the tick against the seller
+    """)  # 99 x 0.5 % is 49.5 price units, half to even: 50
     fill = rate.record.tables["fills"][2]
     assert [int(fill[step]) for step in ("reference_price", "slippage", "limit", "tick", "price")] == [9900, -50, 0, 0, 9850]
     ticks = play(bars, script, costs={"slippage": {"model": "ticks", "ticks": 3}})

@@ -98,3 +98,4 @@ def _lay_out_currencies(state: State, terms: Terms, fx: Sequence[FxSource | None
         if amount:
             ledger.deposit(state.address, index, amount)
     state.scalars["peak"] = state.scalars["trough"] = 0
+    state.scalars["drawdown_peak"] = 1  # a drawdown of 0 / 1: every real one is deeper

@@ -24,6 +24,8 @@ from numba.extending import intrinsic
 JIT_OFF = bool(numba.config.DISABLE_JIT)
 """True under NUMBA_DISABLE_JIT=1: everything runs as plain Python on the same records."""
 
+_CHECKED = JIT_OFF or bool(numba.config.BOUNDSCHECK)
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -105,6 +107,96 @@ def view_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
         return carray(_pointer(address), length, dtype)
 
     compiled: Callable[..., Any] = view
+    return compiled
+
+
+def row_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """A function ``(address, length, index) -> record`` on an array of records; nothing is counted or copied.
+
+    Under NUMBA_BOUNDSCHECK=1 the index is checked against the length.
+    """
+    if _CHECKED:
+        view = view_of(dtype)
+
+        def checked(address, length, index):  # type: ignore[no-untyped-def]
+            return view(address, length)[index]
+
+        return jit(checked)
+    record = numba.from_dtype(dtype)
+    size = dtype.itemsize
+
+    @intrinsic
+    def place(typingctx: Any, address: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
+            return builder.inttoptr(builder.add(args[0], offset), context.get_value_type(record))
+
+        return record(types.int64, types.int64), codegen
+
+    @numba.njit(nogil=True)
+    def row(address, length, index):  # type: ignore[no-untyped-def]
+        return place(address, index)
+
+    compiled: Callable[..., Any] = row
+    return compiled
+
+
+def word_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """A function ``(address, length, index) -> element`` of an array of integers; checked like :func:`row_of`."""
+    if _CHECKED:
+        view = view_of(dtype)
+
+        def checked(address, length, index):  # type: ignore[no-untyped-def]
+            return view(address, length)[index]
+
+        return jit(checked)
+    word = numba.from_dtype(dtype)
+    size = dtype.itemsize
+
+    @intrinsic
+    def load(typingctx: Any, address: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
+            pointer = builder.inttoptr(builder.add(args[0], offset), ir.IntType(8 * size).as_pointer())
+            return builder.load(pointer)
+
+        return word(types.int64, types.int64), codegen
+
+    @numba.njit(nogil=True)
+    def element(address, length, index):  # type: ignore[no-untyped-def]
+        return load(address, index)
+
+    compiled: Callable[..., Any] = element
+    return compiled
+
+
+def storing(dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """A function ``(address, length, index, value)`` that stores one element; checked like :func:`row_of`."""
+    if _CHECKED:
+        view = view_of(dtype)
+
+        def checked(address, length, index, value):  # type: ignore[no-untyped-def]
+            view(address, length)[index] = value
+
+        return jit(checked)
+    word = numba.from_dtype(dtype)
+    size = dtype.itemsize
+
+    @intrinsic
+    def put(typingctx: Any, address: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
+            pointer = builder.inttoptr(builder.add(args[0], offset), ir.IntType(8 * size).as_pointer())
+            builder.store(args[2], pointer)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, word), codegen
+
+    @numba.njit(nogil=True)
+    def store(address, length, index, value):  # type: ignore[no-untyped-def]
+        put(address, index, value)
+
+    compiled: Callable[..., Any] = store
     return compiled
 
 

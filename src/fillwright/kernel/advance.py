@@ -29,15 +29,17 @@ from fillwright.kernel.state import (
     WANTS_ORDER_EVENTS,
     WANTS_SESSIONS,
     WANTS_TIMERS,
-    books_of,
-    currencies_of,
-    feeds_of,
+    book_at,
+    currency_at,
+    feed_at,
     has_room,
-    instruments_of,
-    int32_at,
+    instrument_at,
     int64_at,
+    load_int32,
+    load_int64,
+    load_uint8,
     state_at,
-    uint8_at,
+    store_int64,
 )
 
 CALLBACK = types.FunctionType(types.int64(types.int64, types.int64, types.int64))
@@ -46,12 +48,11 @@ CALLBACK = types.FunctionType(types.int64(types.int64, types.int64, types.int64)
 
 @jit
 def _lay_out_bars(s, first, last):  # type: ignore[no-untyped-def]
-    feeds = feeds_of(s)
-    events = int32_at(s["event_feed"], last)
     working = s["n_working"] > 0
     for k in range(first, last):
-        if feeds[events[k]]["execution"] != 0:
-            open_bar(s, events[k], working)
+        f = load_int32(s["event_feed"], last, k)
+        if feed_at(s, f)["execution"] != 0:
+            open_bar(s, f, working)
 
 
 @jit
@@ -70,34 +71,30 @@ def _match(s, first, last):  # type: ignore[no-untyped-def]
 @jit
 def _end_days(s, first, last):  # type: ignore[no-untyped-def]
     """DAY orders expire after the last bar of their instrument's day, instruments in market order."""
-    instruments = instruments_of(s)
-    feeds = feeds_of(s)
     if last - first == 1:
-        _end_day(s, int32_at(s["event_feed"], last)[first])
+        _end_day(s, load_int32(s["event_feed"], last, first))
         return
     for i in range(s["n_instruments"]):
-        f = instruments[i]["feed"]
-        row = feeds[f]["row"] - 1
-        if row >= 0 and int64_at(feeds[f]["close_time"], feeds[f]["n"])[row] == s["now"]:
+        f = instrument_at(s, i)["feed"]
+        row = feed_at(s, f)["row"] - 1
+        if row >= 0 and load_int64(feed_at(s, f)["close_time"], feed_at(s, f)["n"], row) == s["now"]:
             _end_day(s, f)
 
 
 @jit
 def _end_day(s, f):  # type: ignore[no-untyped-def]
-    feed = feeds_of(s)[f]
-    if feed["execution"] != 0 and uint8_at(feed["day_last"], feed["n"])[feed["row"] - 1] != 0:
+    feed = feed_at(s, f)
+    if feed["execution"] != 0 and load_uint8(feed["day_last"], feed["n"], feed["row"] - 1) != 0:
         expire_day(s, feed["instrument"], s["now"])
 
 
 @jit
 def _update_rates(s):  # type: ignore[no-untyped-def]
     """Exchange rates follow the marks of their pairs."""
-    currencies = currencies_of(s)
-    instruments = instruments_of(s)
     for k in range(1, s["n_currencies"]):
-        c = currencies[k]
+        c = currency_at(s, k)
         if c["pair"] >= 0:
-            pair = instruments[c["pair"]]
+            pair = instrument_at(s, c["pair"])
             if pair["mark"] != 0:
                 if c["inverse"] != 0:
                     c["rate"] = muldiv(FX_SCALE, pair["price_scale"], pair["mark"])
@@ -112,10 +109,9 @@ def _update_rates(s):  # type: ignore[no-untyped-def]
 def _liquidate(s):  # type: ignore[no-untyped-def]
     """Cancel everything and close every position with engine orders."""
     end_all(s, OrderEvent.CANCEL, Reason.LIQUIDATION)
-    books = books_of(s)
     for i in range(s["n_instruments"]):
         for strategy in range(s["n_strategies"]):
-            position = books[strategy * s["n_instruments"] + i]["position"]
+            position = book_at(s, strategy * s["n_instruments"] + i)["position"]
             if position != 0:
                 side = -1 if position > 0 else 1
                 s["liquidating"] += 1
@@ -143,47 +139,49 @@ def _call_events(s, callback):  # type: ignore[no-untyped-def]
 
 @jit
 def _call_sessions(s, first, last, callback):  # type: ignore[no-untyped-def]
-    feeds = feeds_of(s)
-    events = int32_at(s["event_feed"], last)
     for k in range(first, last):
-        feed = feeds[events[k]]
+        feed = feed_at(s, load_int32(s["event_feed"], last, k))
         if feed["execution"] != 0:
-            ends = uint8_at(feed["day_last"], feed["n"])
             row = feed["row"] - 1
-            if (row == 0 or ends[row - 1] != 0) and callback(s["self"], ON_SESSION_OPEN, feed["instrument"]) != 0:
-                return 1
-            if ends[row] != 0 and callback(s["self"], ON_SESSION_CLOSE, feed["instrument"]) != 0:
+            ends, n = feed["day_last"], feed["n"]
+            if row == 0 or load_uint8(ends, n, row - 1) != 0:
+                if callback(s["self"], ON_SESSION_OPEN, feed["instrument"]) != 0:
+                    return 1
+            if load_uint8(ends, n, row) != 0 and callback(s["self"], ON_SESSION_CLOSE, feed["instrument"]) != 0:
                 return 1
     return 0
 
 
 @jit
-def _call_data(s, first, last, callback):  # type: ignore[no-untyped-def]
+def _call_data(s, mask, first, last, callback):  # type: ignore[no-untyped-def]
     """Bars in feed order, or one call for the instant; then timers."""
-    mask = s["mask"]
     if mask & WANTS_BAR != 0:
-        feeds = feeds_of(s)
-        events = int32_at(s["event_feed"], last)
         for k in range(first, last):
-            if callback(s["self"], events[k], feeds[events[k]]["row"] - 1) != 0:
+            f = load_int32(s["event_feed"], last, k)
+            if callback(s["self"], f, feed_at(s, f)["row"] - 1) != 0:
                 return 1
     if mask & WANTS_BARS != 0 and last > first:
         if callback(s["self"], ON_BARS, s["instant"]) != 0:
             return 1
-    if mask & WANTS_TIMERS != 0 and uint8_at(s["timers"], s["n_instants"])[s["instant"]] != 0:
+    if mask & WANTS_TIMERS != 0 and load_uint8(s["timers"], s["n_instants"], s["instant"]) != 0:
         if callback(s["self"], ON_TIMER, s["instant"]) != 0:
             return 1
     return 0
 
 
 @jit
-def _sample_equity(s):  # type: ignore[no-untyped-def]
-    """Store equity; keep the peak, the trough since, and the deepest drawdown as a fraction of its peak."""
-    equity = equity_now(s)
-    n = s["n_equity"]
-    int64_at(s["equity"], n + 1)[n] = equity
-    s["n_equity"] = n + 1
-    if equity > s["peak"] or n == 0:
+def _close_drawdown(s):  # type: ignore[no-untyped-def]
+    """Keep the drawdown from the last peak if it is the deepest so far, as a fraction."""
+    depth = s["peak"] - s["trough"]
+    if s["peak"] > 0 and float(depth) * float(s["drawdown_peak"]) >= float(s["drawdown"]) * float(s["peak"]):
+        s["drawdown"] = depth
+        s["drawdown_peak"] = s["peak"]
+
+
+@jit
+def _sample(s, equity):  # type: ignore[no-untyped-def]
+    """Keep the peak, the trough since, and the deepest drawdown."""
+    if equity > s["peak"] or s["n_equity"] == 0:
         _close_drawdown(s)
         s["peak"] = equity
         s["trough"] = equity
@@ -192,65 +190,73 @@ def _sample_equity(s):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _close_drawdown(s):  # type: ignore[no-untyped-def]
-    """Keep the drawdown from the last peak if it is the deepest so far."""
-    depth = s["peak"] - s["trough"]
-    if s["peak"] > 0 and float(depth) * float(s["drawdown_peak"]) > float(s["drawdown"]) * float(s["peak"]):
-        s["drawdown"] = depth
-        s["drawdown_peak"] = s["peak"]
+def _mark_closes(s, first, last):  # type: ignore[no-untyped-def]
+    """The instant's bars are over: rows move on and, of execution feeds, marks become closes. Returns how many of those."""
+    executed = 0
+    for k in range(first, last):
+        feed = feed_at(s, load_int32(s["event_feed"], last, k))
+        row = feed["row"]
+        feed["row"] = row + 1
+        if feed["execution"] != 0:
+            executed += 1
+            set_mark(s, feed["instrument"], load_int64(feed["close"], feed["n"], row))
+    return executed
+
+
+@jit
+def _trade(s, first, last, always):  # type: ignore[no-untyped-def]
+    """Steps 1 to 5 of an instant with commands or orders; returns how many execution bars it had."""
+    if s["n_commands"] > 0:
+        process_arrivals(s)
+    if s["n_working"] > 0 or always:
+        _match(s, first, last)
+    for k in range(first, last):
+        feed_at(s, load_int32(s["event_feed"], last, k))["row"] += 1
+    if s["n_commands"] > 0:
+        process_arrivals(s)
+    if s["n_working"] > 0:
+        _end_days(s, first, last)
+    for k in range(first, last):
+        feed_at(s, load_int32(s["event_feed"], last, k))["row"] -= 1
+    return _mark_closes(s, first, last)
 
 
 @entry(types.int64(types.int64, CALLBACK))
 def advance(address, callback):  # type: ignore[no-untyped-def]
-    """Run until instant number ``stop_at``. Returns DONE, PAUSE, GROW, STOPPED (callback) or FAULT; all but FAULT can go on.
+    """Run until instant number ``stop_at``. Returns DONE, PAUSE, GROW, STOPPED (callback) or FAULT; PAUSE and GROW can go on.
 
     ``callback`` is the strategy: a compiled function or a ctypes callback, through the same address type.
     """
     s = state_at(address)
-    instants = int64_at(s["instants"], s["n_instants"])
-    offsets = int64_at(s["offsets"], s["n_instants"] + 1)
-    feeds = feeds_of(s)
-    single = s["n_currencies"] == 1
-    margin = s["account_type"] == AccountType.MARGIN
-    always = s["flat_run_end"] != 0 or s["flat_day_end"] != 0 or s["fill_when"] == FillWhen.SAME_CLOSE_LOOKAHEAD
+    count = s["n_instants"]
     lookahead = s["fill_when"] == FillWhen.SAME_CLOSE_LOOKAHEAD
+    always = s["flat_run_end"] != 0 or s["flat_day_end"] != 0 or lookahead
+    margin = s["account_type"] == AccountType.MARGIN
+    mask = s["mask"]
+    roomy = -1
     while s["instant"] < s["stop_at"]:
-        if not has_room(s):
-            return GROW
+        # room is used up by order events only: without new ones the last check still holds
+        if roomy != s["n_order_events"]:
+            if not has_room(s):
+                return GROW
+            roomy = s["n_order_events"]
         j = s["instant"]
-        now = instants[j]
-        s["now"] = now
-        first = offsets[j]
-        last = offsets[j + 1]
-        if s["n_commands"] > 0:
-            process_arrivals(s)
-        busy = s["n_working"] > 0 or always
-        if busy:
-            _match(s, first, last)
-        events = int32_at(s["event_feed"], last)
-        for k in range(first, last):
-            feeds[events[k]]["row"] += 1
-        if s["n_commands"] > 0:
-            process_arrivals(s)
-        if s["n_working"] > 0:
-            _end_days(s, first, last)
-        executed = 0
-        for k in range(first, last):
-            feed = feeds[events[k]]
-            if feed["execution"] != 0:
-                executed += 1
-                set_mark(s, feed["instrument"], int64_at(feed["close"], feed["n"])[feed["row"] - 1])
+        s["now"] = load_int64(s["instants"], count, j)
+        first = load_int64(s["offsets"], count + 1, j)
+        last = load_int64(s["offsets"], count + 1, j + 1)
+        busy = always or s["n_working"] > 0 or s["n_commands"] > 0
+        executed = _trade(s, first, last, always) if busy else _mark_closes(s, first, last)
         s["bars"] += executed
-        if not single:
+        if s["n_currencies"] > 1:
             _update_rates(s)
-        if margin:
+        if margin and (s["n_currencies"] > 1 or currency_at(s, 0)["gross"] != 0):
             _check_margin(s)
         if j >= s["first_callback"]:
-            if _call_events(s, callback) != 0:
+            if s["event_read"] != s["n_order_events"] and _call_events(s, callback) != 0:
                 return STOPPED
-            if s["mask"] & WANTS_SESSIONS != 0 and _call_sessions(s, first, last, callback) != 0:
+            if mask & WANTS_SESSIONS != 0 and _call_sessions(s, first, last, callback) != 0:
                 return STOPPED
-            if _call_data(s, first, last, callback) != 0:
+            if _call_data(s, mask, first, last, callback) != 0:
                 return STOPPED
         else:
             s["event_read"] = s["n_order_events"]
@@ -258,15 +264,17 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             process_arrivals(s)
             match_lookahead(s)
         if executed > 0:
-            _sample_equity(s)
+            equity = equity_now(s)
+            _sample(s, equity)
+            store_int64(s["equity"], count, s["n_equity"], equity)
+            s["n_equity"] += 1
         if busy:
-            instruments = instruments_of(s)
             for k in range(first, last):
-                instruments[feeds[events[k]]["instrument"]]["bar"] = -1
+                instrument_at(s, feed_at(s, load_int32(s["event_feed"], last, k))["instrument"])["bar"] = -1
         s["instant"] = j + 1
         if s["fault"] != 0:
             return FAULT
-    return DONE if s["instant"] == s["n_instants"] else PAUSE
+    return DONE if s["instant"] == count else PAUSE
 
 
 @entry("void(int64)")
@@ -287,7 +295,7 @@ def equity_of(address):  # type: ignore[no-untyped-def]
 def free_funds(address):  # type: ignore[no-untyped-def]
     """Account money free for new orders: equity less margin and reservations, or free cash of a cash account."""
     s = state_at(address)
-    c = currencies_of(s)[0]
+    c = currency_at(s, 0)
     if s["account_type"] == AccountType.CASH:
         return c["cash"] - c["reserved"]
     return equity_now(s) - margin_of(s, s["initial_margin"]) - c["reserved"]

@@ -18,12 +18,12 @@ from fillwright.kernel.state import (
     NEW_ORDER,
     ON_BARS,
     TICKET,
-    books_of,
-    commands_of,
-    instruments_of,
+    book_at,
+    command_at,
+    instrument_at,
     int32_at,
     int64_at,
-    orders_of,
+    order_at,
     state_at,
     uint8_at,
 )
@@ -91,11 +91,10 @@ def signals_driver(address, kind, j):  # type: ignore[no-untyped-def]
     instruments = int32_at(header[_INSTRUMENTS], last)
     sizes = int64_at(header[_SIZES], last)
     actions = uint8_at(header[_ACTIONS], last)
-    books = books_of(s)
     for k in range(offsets[j], last):
         i = instruments[k]
         action = actions[k]
-        book = books[s["t_strategy"] * s["n_instruments"] + i]
+        book = book_at(s, s["t_strategy"] * s["n_instruments"] + i)
         projected = book["position"] + book["pending"]
         s["t_instrument"] = i
         s["t_size_mode"] = SizeMode.TARGET_UNITS
@@ -168,7 +167,7 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
     """
     s = state_at(address)
     table = int64_at(s["driver"], _TIF + 1)
-    instrument = instruments_of(s)[i]
+    instrument = instrument_at(s, i)
     if side != 0 and not size > 0.0:
         raise ValueError("the size of an order must be positive")
     if mode == SizeMode.UNITS or mode == SizeMode.TARGET_UNITS:
@@ -199,18 +198,16 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
 @jit
 def _next_live(s, i, after):  # type: ignore[no-untyped-def]
     """Smallest number above ``after`` of a live order of instrument i (-1: of any), -1 where there is none."""
-    orders = orders_of(s)
     found = -1
     o = s["work_head"]
     while o >= 0:
-        if o > after and (found < 0 or o < found) and (i < 0 or orders[o]["symbol"] == i) and is_live(orders[o]):
+        if o > after and (found < 0 or o < found) and (i < 0 or order_at(s, o)["symbol"] == i) and is_live(order_at(s, o)):
             found = o
-        o = orders[o]["next"]
-    commands = commands_of(s)
+        o = order_at(s, o)["next"]
     for k in range(s["n_commands"]):
-        o = commands[k]["order"]
-        wanted = commands[k]["kind"] == NEW_ORDER and o > after and (found < 0 or o < found)
-        if wanted and (i < 0 or orders[o]["symbol"] == i) and is_live(orders[o]):
+        o = command_at(s, k)["order"]
+        wanted = command_at(s, k)["kind"] == NEW_ORDER and o > after and (found < 0 or o < found)
+        if wanted and (i < 0 or order_at(s, o)["symbol"] == i) and is_live(order_at(s, o)):
             found = o
     return found
 

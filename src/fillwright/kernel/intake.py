@@ -28,11 +28,11 @@ from fillwright.kernel.state import (
     FAULT_ROOM,
     NEW_ORDER,
     REPLACE,
-    books_of,
-    currencies_of,
-    instruments_of,
+    book_at,
+    currency_at,
+    instrument_at,
     int64_at,
-    orders_of,
+    order_at,
     state_at,
 )
 
@@ -55,12 +55,12 @@ def _lots_for(s, i, money):  # type: ignore[no-untyped-def]
     """
     if money <= 0:
         return 0
-    instrument = instruments_of(s)[i]
+    instrument = instrument_at(s, i)
     price = instrument["mark"] + slippage(instrument, instrument["mark"])
     unit = float(price) * instrument["mul"] / instrument["div"] * (1.0 + float(instrument["fee_taker"]) / RATE_SCALE)
     unit += float(instrument["fee_unit"]) / float(instrument["lot_scale"])
     if instrument["currency"] != 0:
-        c = currencies_of(s)[instrument["currency"]]
+        c = currency_at(s, instrument["currency"])
         unit *= float(c["rate"]) / float(c["factor"])
     guess = int(min(float(money) / unit, 4.0e18))
     for _ in range(3):
@@ -88,8 +88,8 @@ def _lots_for(s, i, money):  # type: ignore[no-untyped-def]
 @jit
 def _is_priced(s, i):  # type: ignore[no-untyped-def]
     """Whether the instrument has a mark and its currency a rate."""
-    instrument = instruments_of(s)[i]
-    return instrument["mark"] != 0 and currencies_of(s)[instrument["currency"]]["rate"] != 0
+    instrument = instrument_at(s, i)
+    return instrument["mark"] != 0 and currency_at(s, instrument["currency"])["rate"] != 0
 
 
 @jit
@@ -107,17 +107,16 @@ def _is_sized(mode):  # type: ignore[no-untyped-def]
 @jit
 def _others_open(s, i):  # type: ignore[no-untyped-def]
     """Instruments other than i with a position or a live order."""
-    instruments = instruments_of(s)
     count = 0
     for k in range(s["n_instruments"]):
-        if k != i and (instruments[k]["position"] != 0 or instruments[k]["live"] != 0):
+        if k != i and (instrument_at(s, k)["position"] != 0 or instrument_at(s, k)["live"] != 0):
             count += 1
     return count
 
 
 @jit
 def _position_value(s, i, lots):  # type: ignore[no-untyped-def]
-    instrument = instruments_of(s)[i]
+    instrument = instrument_at(s, i)
     return base(s, instrument["currency"], value(instrument, instrument["mark"], abs(lots)))
 
 
@@ -126,7 +125,7 @@ def _start_position(s, order):  # type: ignore[no-untyped-def]
     """The position an order adds to: a held leg will find none."""
     if order["flags"] & HELD != 0:
         return 0
-    return instruments_of(s)[order["symbol"]]["position"]
+    return instrument_at(s, order["symbol"])["position"]
 
 
 @jit
@@ -152,7 +151,7 @@ def _within(s, i, start, side, lots, reason, limit):  # type: ignore[no-untyped-
 @jit
 def _limit_check(s, i, start, side, lots, which):  # type: ignore[no-untyped-def]
     """(reason, number compared, limit) of the which-th limit for an opening order; reason 0 where it is not set or holds."""
-    instrument = instruments_of(s)[i]
+    instrument = instrument_at(s, i)
     after = abs(start + side * lots)
     if which == 0 and instrument["max_order"] >= 0 and lots > instrument["max_order"]:
         return Reason.MAX_ORDER_QUANTITY, lots, instrument["max_order"]
@@ -185,7 +184,7 @@ def _fix_tick(s, instrument, price, down):  # type: ignore[no-untyped-def]
 
 @jit
 def _deny(s, o, reason, needed, had):  # type: ignore[no-untyped-def]
-    orders_of(s)[o]["done_at"] = s["now"]
+    order_at(s, o)["done_at"] = s["now"]
     emit_numbers(s, o, OrderEvent.DENY, s["now"], reason, needed, had)
     return False
 
@@ -193,10 +192,10 @@ def _deny(s, o, reason, needed, had):  # type: ignore[no-untyped-def]
 @jit
 def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     """Our own checks; then SUBMIT and off to the broker, or DENY. True if sent."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     i = order["symbol"]
     side = order["side"]
-    instrument = instruments_of(s)[i]
+    instrument = instrument_at(s, i)
     if not _is_priced(s, i):
         return _deny(s, o, Reason.NO_PRICE_YET, 0, 0)
     position = instrument["position"]
@@ -238,7 +237,7 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
 @jit
 def _shrink_to_limits(s, o, asked):  # type: ignore[no-untyped-def]
     """Write one SHRINK for each limit that binds."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     i = order["symbol"]
     side = order["side"]
     start = _start_position(s, order)
@@ -256,7 +255,7 @@ def _shrink_to_limits(s, o, asked):  # type: ignore[no-untyped-def]
 def _ticket_order(s, side, lots, intent):  # type: ignore[no-untyped-def]
     """A blank order with what the ticket says."""
     o = blank_order(s, s["t_strategy"], s["t_instrument"], side, lots)
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     order["intent_id"] = intent
     order["size_mode"] = s["t_size_mode"]
     order["size"] = s["t_size"]
@@ -276,7 +275,7 @@ def _place(s, intent):  # type: ignore[no-untyped-def]
     if s["t_size_mode"] != SizeMode.UNITS:
         lots = _lots_for(s, i, _money_of(s, s["t_size_mode"], s["t_size"])) if _is_priced(s, i) else 0
     o = _ticket_order(s, s["t_side"], lots, intent)
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     order["type"] = s["t_type"]
     order["tif"] = s["t_tif"]
     order["expire_at"] = s["t_expire"]
@@ -305,7 +304,7 @@ def _target_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
 @jit
 def _projected(s, strategy, i):  # type: ignore[no-untyped-def]
     """Position as it will be when all live market orders have filled."""
-    book = books_of(s)[strategy * s["n_instruments"] + i]
+    book = book_at(s, strategy * s["n_instruments"] + i)
     return book["position"] + book["pending"]
 
 
@@ -327,23 +326,23 @@ def _move_to(s, target, intent):  # type: ignore[no-untyped-def]
     if not crosses or s["reversal"] == Reversal.ONE_ORDER:
         o = _ticket_order(s, side, abs(change), intent)
         if target == 0:
-            orders_of(s)[o]["flags"] |= CLOSING
-        orders_of(s)[o]["tif"] = s["t_tif"]
+            order_at(s, o)["flags"] |= CLOSING
+        order_at(s, o)["tif"] = s["t_tif"]
         _check_and_send(s, o)
         return o
     o = _ticket_order(s, side, abs(before), intent)
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     order["flags"] |= CLOSING
     order["tif"] = s["t_tif"]
     order["exit_reason"] = ExitReason.REVERSAL
     if _check_and_send(s, o):
         child = _ticket_order(s, side, abs(target), intent)
-        leg = orders_of(s)[child]
+        leg = order_at(s, child)
         leg["flags"] |= HELD
         leg["tif"] = s["t_tif"]
         leg["parent_id"] = o
         if _check_and_send(s, child):
-            orders_of(s)[o]["child"] = child
+            order_at(s, o)["child"] = child
     return o
 
 
@@ -409,7 +408,7 @@ def cancel(address, o):  # type: ignore[no-untyped-def]
     s = state_at(address)
     if not _has_room(s, 1):
         return NO_ROOM
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     if not is_live(order) or order["flags"] & ENGINE != 0:
         return 0
     order["flags"] |= PENDING_CANCEL
@@ -421,7 +420,7 @@ def cancel(address, o):  # type: ignore[no-untyped-def]
 @jit
 def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
     """REPLACE_REQUEST carries the result that was asked for, and so does the command; the order itself is as it was."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     was_quantity = order["quantity"]
     was_limit = order["limit_price"]
     was_stop = order["stop_price"]
@@ -445,10 +444,10 @@ def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
     s = state_at(address)
     if not _has_room(s, 1):
         return NO_ROOM
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     if not is_live(order) or order["flags"] & ENGINE != 0:
         return 0
-    instrument = instruments_of(s)[order["symbol"]]
+    instrument = instrument_at(s, order["symbol"])
     new_limit = 0
     new_stop = 0
     if limit != 0:

@@ -11,13 +11,13 @@ from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.margin import set_mark
 from fillwright.kernel.state import (
-    books_of,
-    currencies_of,
-    fills_of,
-    instruments_of,
-    lot_closes_of,
-    lots_of,
-    postings_of,
+    book_at,
+    currency_at,
+    fill_at,
+    instrument_at,
+    lot_at,
+    lot_close_at,
+    posting_at,
     state_at,
 )
 
@@ -26,7 +26,7 @@ from fillwright.kernel.state import (
 def _post(s, account, strategy, symbol, currency, money, quantity, fill):  # type: ignore[no-untyped-def]
     row = s["n_postings"]
     s["n_postings"] = row + 1
-    posting = postings_of(s)[row]
+    posting = posting_at(s, row)
     posting["seq"] = row
     posting["entry"] = s["entry"]
     posting["instant"] = s["now"]
@@ -38,7 +38,7 @@ def _post(s, account, strategy, symbol, currency, money, quantity, fill):  # typ
     posting["quantity"] = quantity
     posting["fill_id"] = fill
     if account == Books.CASH:
-        currencies_of(s)[currency]["cash"] += money
+        currency_at(s, currency)["cash"] += money
 
 
 @entry("void(int64, int64, int64)")
@@ -60,15 +60,14 @@ def _share(amount, part, whole):  # type: ignore[no-untyped-def]
 
 @jit
 def _drop_lot(s, book, k):  # type: ignore[no-untyped-def]
-    lots = lots_of(s)
-    before = lots[k]["prev"]
-    after = lots[k]["next"]
+    before = lot_at(s, k)["prev"]
+    after = lot_at(s, k)["next"]
     if before >= 0:
-        lots[before]["next"] = after
+        lot_at(s, before)["next"] = after
     else:
         book["head"] = after
     if after >= 0:
-        lots[after]["prev"] = before
+        lot_at(s, after)["prev"] = before
     else:
         book["tail"] = before
     book["n_open"] -= 1
@@ -78,17 +77,16 @@ def _drop_lot(s, book, k):  # type: ignore[no-untyped-def]
 @jit
 def _open_lot(s, book, fill, quantity, cost, fee):  # type: ignore[no-untyped-def]
     """Put quantity into a new lot, or into the one open lot under AVERAGE; returns the lot."""
-    lots = lots_of(s)
     if s["lots_method"] == Lots.AVERAGE and book["head"] >= 0:
         k = book["head"]
-        lots[k]["quantity"] += quantity
-        lots[k]["remaining"] += quantity
-        lots[k]["cost"] += cost
-        lots[k]["fee_in"] += fee
+        lot_at(s, k)["quantity"] += quantity
+        lot_at(s, k)["remaining"] += quantity
+        lot_at(s, k)["cost"] += cost
+        lot_at(s, k)["fee_in"] += fee
         return k
     k = s["n_lots"]
     s["n_lots"] = k + 1
-    lot = lots[k]
+    lot = lot_at(s, k)
     lot["lot_id"] = k
     lot["strategy"] = fill["strategy"]
     lot["symbol"] = fill["symbol"]
@@ -102,7 +100,7 @@ def _open_lot(s, book, fill, quantity, cost, fee):  # type: ignore[no-untyped-de
     lot["next"] = -1
     lot["prev"] = book["tail"]
     if book["tail"] >= 0:
-        lots[book["tail"]]["next"] = k
+        lot_at(s, book["tail"])["next"] = k
     else:
         book["head"] = k
     book["tail"] = k
@@ -114,16 +112,14 @@ def _open_lot(s, book, fill, quantity, cost, fee):  # type: ignore[no-untyped-de
 @jit
 def _close_lots(s, book, fill):  # type: ignore[no-untyped-def]
     """Close lots on the other side of a fill. Returns what is left of (quantity, proceeds, fee)."""
-    lots = lots_of(s)
-    records = lot_closes_of(s)
     left = fill["quantity"]
     worth = -fill["side"] * fill["notional"]
     fee = fill["fee"]
     while left > 0:
         k = book["tail"] if s["lots_method"] == Lots.LIFO else book["head"]
-        if k < 0 or lots[k]["side"] == fill["side"]:
+        if k < 0 or lot_at(s, k)["side"] == fill["side"]:
             break
-        lot = lots[k]
+        lot = lot_at(s, k)
         take = min(left, lot["remaining"])
         cost = _share(lot["cost"], take, lot["remaining"])
         fee_in = _share(lot["fee_in"], take, lot["remaining"])
@@ -131,7 +127,7 @@ def _close_lots(s, book, fill):  # type: ignore[no-untyped-def]
         fee_out = _share(fee, take, left)
         row = s["n_lot_closes"]
         s["n_lot_closes"] = row + 1
-        record = records[row]
+        record = lot_close_at(s, row)
         record["seq"] = row
         record["instant"] = s["now"]
         record["lot_id"] = k
@@ -160,11 +156,11 @@ def _close_lots(s, book, fill):  # type: ignore[no-untyped-def]
 @jit
 def book_fill(s, f):  # type: ignore[no-untyped-def]
     """Post fill f, match its lots and fill in its derived columns."""
-    fill = fills_of(s)[f]
+    fill = fill_at(s, f)
     i = fill["symbol"]
     strategy = fill["strategy"]
-    instrument = instruments_of(s)[i]
-    book = books_of(s)[strategy * s["n_instruments"] + i]
+    instrument = instrument_at(s, i)
+    book = book_at(s, strategy * s["n_instruments"] + i)
     currency = instrument["currency"]
     signed = fill["side"] * fill["quantity"]
     money = fill["side"] * fill["notional"]

@@ -8,20 +8,23 @@ from __future__ import annotations
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_of, has_limit, has_stop, value
-from fillwright.kernel.state import currencies_of, instruments_of
+from fillwright.kernel.state import (
+    currency_at,
+    instrument_at,
+)
 from fillwright.kernel._codes import AccountType
 
 
 @jit
 def set_mark(s, i, price):  # type: ignore[no-untyped-def]
     """Mark instrument i and everything that follows from it."""
-    instrument = instruments_of(s)[i]
+    instrument = instrument_at(s, i)
     instrument["mark"] = price
     if instrument["position"] != 0 or instrument["value"] != 0:
         worth = value(instrument, price, instrument["position"])
         before = instrument["value"]
         if worth != before:
-            c = currencies_of(s)[instrument["currency"]]
+            c = currency_at(s, instrument["currency"])
             c["value"] += worth - before
             c["gross"] += abs(worth) - abs(before)
             instrument["value"] = worth
@@ -30,26 +33,23 @@ def set_mark(s, i, price):  # type: ignore[no-untyped-def]
 @jit
 def margin_of(s, fraction):  # type: ignore[no-untyped-def]
     """Sum over positions of base(|value| x fraction), in account money."""
-    currencies = currencies_of(s)
     if fraction == RATE_SCALE and s["n_currencies"] == 1:
-        return currencies[0]["gross"]
-    instruments = instruments_of(s)
+        return currency_at(s, 0)["gross"]
     total = 0
     for k in range(s["n_instruments"]):
-        worth = instruments[k]["value"]
+        worth = instrument_at(s, k)["value"]
         if worth != 0:
-            total += base(s, instruments[k]["currency"], muldiv(abs(worth), fraction, RATE_SCALE))
+            total += base(s, instrument_at(s, k)["currency"], muldiv(abs(worth), fraction, RATE_SCALE))
     return total
 
 
 @jit
 def below_maintenance(s):  # type: ignore[no-untyped-def]
     """Whether a margin account has less equity than its positions need. The bound avoids the exact sum when it is far."""
-    currencies = currencies_of(s)
     gross = 0.0
     for k in range(s["n_currencies"]):
-        if currencies[k]["gross"] != 0:
-            gross += float(base(s, k, currencies[k]["gross"]))
+        if currency_at(s, k)["gross"] != 0:
+            gross += float(base(s, k, currency_at(s, k)["gross"]))
     if gross == 0.0:
         return False
     equity = equity_now(s)
@@ -65,13 +65,13 @@ def order_price(s, order):  # type: ignore[no-untyped-def]
         return order["limit_price"]
     if has_stop(order["type"]):
         return order["stop_price"]
-    return instruments_of(s)[order["symbol"]]["mark"]
+    return instrument_at(s, order["symbol"])["mark"]
 
 
 @jit
 def is_checked(s, order, lots):  # type: ignore[no-untyped-def]
     """Whether lots of this order need funds (or, in a cash account, would go short)."""
-    position = instruments_of(s)[order["symbol"]]["position"]
+    position = instrument_at(s, order["symbol"])["position"]
     after = position + order["side"] * lots
     if s["account_type"] == AccountType.CASH:
         return order["side"] > 0 or after < 0
@@ -81,14 +81,14 @@ def is_checked(s, order, lots):  # type: ignore[no-untyped-def]
 @jit
 def goes_short(s, order, lots):  # type: ignore[no-untyped-def]
     """Whether lots of this order would sell what a cash account does not have."""
-    position = instruments_of(s)[order["symbol"]]["position"]
+    position = instrument_at(s, order["symbol"])["position"]
     return s["account_type"] == AccountType.CASH and order["side"] < 0 and position - lots < 0
 
 
 @jit
 def required(s, order, lots, price, fee):  # type: ignore[no-untyped-def]
     """Funds that lots of an order at a price need: account money, or quote currency of a cash account."""
-    instrument = instruments_of(s)[order["symbol"]]
+    instrument = instrument_at(s, order["symbol"])
     if s["account_type"] == AccountType.CASH:
         return value(instrument, price, lots) + fee
     position = instrument["position"]
@@ -100,19 +100,18 @@ def required(s, order, lots, price, fee):  # type: ignore[no-untyped-def]
 @jit
 def required_with_fee(s, order, lots, price, maker):  # type: ignore[no-untyped-def]
     """``required`` with the fee that lots more of this order would cost."""
-    instrument = instruments_of(s)[order["symbol"]]
+    instrument = instrument_at(s, order["symbol"])
     return required(s, order, lots, price, fee_of(instrument, order, price, lots, maker))
 
 
 @jit
 def available(s, order):  # type: ignore[no-untyped-def]
     """Funds free for this order, its own reservation counted as free."""
-    instrument = instruments_of(s)[order["symbol"]]
-    currencies = currencies_of(s)
+    instrument = instrument_at(s, order["symbol"])
     if s["account_type"] == AccountType.CASH:
-        c = currencies[instrument["currency"]]
+        c = currency_at(s, instrument["currency"])
         return c["cash"] - c["reserved"] + order["reserved"]
-    return equity_now(s) - margin_of(s, s["initial_margin"]) - currencies[0]["reserved"] + order["reserved"]
+    return equity_now(s) - margin_of(s, s["initial_margin"]) - currency_at(s, 0)["reserved"] + order["reserved"]
 
 
 @jit
@@ -120,8 +119,8 @@ def reserve(s, order, amount):  # type: ignore[no-untyped-def]
     """Hold funds for an order instead of what it held before."""
     k = 0
     if s["account_type"] == AccountType.CASH:
-        k = instruments_of(s)[order["symbol"]]["currency"]
-    currencies_of(s)[k]["reserved"] += amount - order["reserved"]
+        k = instrument_at(s, order["symbol"])["currency"]
+    currency_at(s, k)["reserved"] += amount - order["reserved"]
     order["reserved"] = amount
 
 

@@ -27,14 +27,14 @@ from fillwright.kernel.orders import (
 from fillwright.kernel.orders import engine_order as new_engine_order
 from fillwright.kernel.rng import uniform
 from fillwright.kernel.state import (
-    books_of,
-    feeds_of,
-    fills_of,
-    instruments_of,
-    int64_at,
-    order_events_of,
-    orders_of,
-    uint8_at,
+    book_at,
+    feed_at,
+    fill_at,
+    instrument_at,
+    load_int64,
+    load_uint8,
+    order_at,
+    order_event_at,
 )
 
 _FOUR_LN_2 = 2.772588722239781
@@ -61,15 +61,14 @@ def _high_first_by_chance(s, i, bar):  # type: ignore[no-untyped-def]
 @jit
 def _exposure(s, i):  # type: ignore[no-untyped-def]
     """Side that the worst path hurts: of the position, else of the first working order; 0 = neither."""
-    position = instruments_of(s)[i]["position"]
+    position = instrument_at(s, i)["position"]
     if position != 0:
         return 1 if position > 0 else -1
-    orders = orders_of(s)
     o = s["work_head"]
     while o >= 0:
-        if orders[o]["symbol"] == i and orders[o]["flags"] & HELD == 0:
-            return -orders[o]["side"]
-        o = orders[o]["next"]
+        if order_at(s, o)["symbol"] == i and order_at(s, o)["flags"] & HELD == 0:
+            return -order_at(s, o)["side"]
+        o = order_at(s, o)["next"]
     return 0
 
 
@@ -98,21 +97,21 @@ def _high_first(s, i, bar):  # type: ignore[no-untyped-def]
 @jit
 def open_bar(s, f, marked):  # type: ignore[no-untyped-def]
     """Lay out the bar of execution feed f that closes now: path, volume on offer and, if asked, its first point as mark."""
-    feed = feeds_of(s)[f]
+    feed = feed_at(s, f)
     i = feed["instrument"]
     row = feed["row"]
     n = feed["n"]
-    bar = instruments_of(s)[i]
+    bar = instrument_at(s, i)
     bar["bar"] = row
-    bar["open"] = int64_at(feed["open"], n)[row]
-    bar["high"] = int64_at(feed["high"], n)[row]
-    bar["low"] = int64_at(feed["low"], n)[row]
-    bar["close"] = int64_at(feed["close"], n)[row]
-    bar["open_time"] = int64_at(feed["open_time"], n)[row]
-    bar["close_time"] = int64_at(feed["close_time"], n)[row]
+    bar["open"] = load_int64(feed["open"], n, row)
+    bar["high"] = load_int64(feed["high"], n, row)
+    bar["low"] = load_int64(feed["low"], n, row)
+    bar["close"] = load_int64(feed["close"], n, row)
+    bar["open_time"] = load_int64(feed["open_time"], n, row)
+    bar["close_time"] = load_int64(feed["close_time"], n, row)
     bar["volume_left"] = -1
     if feed["volume"] != 0 and s["participation"] >= 0:
-        volume = int64_at(feed["volume"], n)[row]
+        volume = load_int64(feed["volume"], n, row)
         whole = volume // RATE_SCALE
         rest = volume - whole * RATE_SCALE
         bar["volume_left"] = whole * s["participation"] + rest * s["participation"] // RATE_SCALE
@@ -133,11 +132,10 @@ def open_bar(s, f, marked):  # type: ignore[no-untyped-def]
 @jit
 def _ambiguous(s, o, bar):  # type: ignore[no-untyped-def]
     """1 if another order of the instrument has its level inside this bar too."""
-    orders = orders_of(s)
-    i = orders[o]["symbol"]
+    i = order_at(s, o)["symbol"]
     k = s["work_head"]
     while k >= 0:
-        other = orders[k]
+        other = order_at(s, k)
         if k != o and other["symbol"] == i and _may_meet(other, bar) and not is_market(other):
             level = other["limit_price"]
             if has_stop(other["type"]) and other["flags"] & TRIGGERED == 0:
@@ -157,11 +155,11 @@ def _may_meet(order, bar):  # type: ignore[no-untyped-def]
 @jit
 def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: ignore[no-untyped-def]
     """The fill record of order o with the steps of its price, and the order's own sums. Returns the fill's number."""
-    order = orders_of(s)[o]
-    bar = instruments_of(s)[order["symbol"]]
+    order = order_at(s, o)
+    bar = instrument_at(s, order["symbol"])
     f = s["n_fills"]
     s["n_fills"] = f + 1
-    fill = fills_of(s)[f]
+    fill = fill_at(s, f)
     price = reference + slip + limited + rounded
     notional = value(bar, price, lots)
     order["fee_raw"] += raw_fee(bar, lots, notional, maker, order["cum_quantity"] == 0)
@@ -200,9 +198,9 @@ def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: 
 @jit
 def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyped-def]
     """Fill as much of order o at a market price as volume and funds allow, and book it."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     i = order["symbol"]
-    bar = instruments_of(s)[i]
+    bar = instrument_at(s, i)
     lots = order["leaves_quantity"]
     if bar["volume_left"] >= 0:
         lots = min(lots, bar["volume_left"])
@@ -226,9 +224,9 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
     if done:
         close_order(s, o, time)
     row = emit(s, o, OrderEvent.FILL_ALL if done else OrderEvent.FILL_PART, time, 0)
-    order_events_of(s)[row]["fill_id"] = f
+    order_event_at(s, row)["fill_id"] = f
     book_fill(s, f)
-    fill = fills_of(s)[f]
+    fill = fill_at(s, f)
     fill["time"] = time
     fill["stage"] = stage
     fill["path"] = path
@@ -241,13 +239,13 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
     fill["exit_reason"] = reason
     if not done:
         reserve_rest(s, order)
-    elif order["child"] >= 0 and is_live(orders_of(s)[order["child"]]):
+    elif order["child"] >= 0 and is_live(order_at(s, order["child"])):
         release(s, order["child"], time)
 
 
 @jit
 def _trigger(s, o, time):  # type: ignore[no-untyped-def]
-    orders_of(s)[o]["flags"] |= TRIGGERED
+    order_at(s, o)["flags"] |= TRIGGERED
     emit(s, o, OrderEvent.TRIGGER, time, 0)
 
 
@@ -255,15 +253,15 @@ def _trigger(s, o, time):  # type: ignore[no-untyped-def]
 def _meet_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
     """Order o meets one price; a FOK order that cannot fill there as a whole ends."""
     _try_point(s, o, price, stage, path, time)
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     if order["tif"] == TimeInForce.FOK and is_live(order):
         end_order(s, o, OrderEvent.CANCEL, time, Reason.FOK_NOT_FILLABLE, 0, 0)
 
 
 @jit
 def _try_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
-    order = orders_of(s)[o]
-    bar = instruments_of(s)[order["symbol"]]
+    order = order_at(s, o)
+    bar = instrument_at(s, order["symbol"])
     side = order["side"]
     first = order["tried"] == 0
     order["tried"] = 1
@@ -288,8 +286,8 @@ def _try_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
 @jit
 def _meet_segment(s, o, start, end, stage, path, time):  # type: ignore[no-untyped-def]
     """Order o meets the prices from start to end."""
-    order = orders_of(s)[o]
-    bar = instruments_of(s)[order["symbol"]]
+    order = order_at(s, o)
+    bar = instrument_at(s, order["symbol"])
     side = order["side"]
     toward_stop = side * (end - start) > 0
     if has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
@@ -307,14 +305,12 @@ def _meet_segment(s, o, start, end, stage, path, time):  # type: ignore[no-untyp
 @jit
 def _drop_unfilled(s, lookahead):  # type: ignore[no-untyped-def]
     """After the pass of their first point IOC orders end."""
-    orders = orders_of(s)
-    instruments = instruments_of(s)
     o = s["work_head"]
     while o >= 0:
-        order = orders[o]
+        order = order_at(s, o)
         following = order["next"]
         if order["tif"] == TimeInForce.IOC and order["tried"] != 0 and is_live(order):
-            bar = instruments[order["symbol"]]
+            bar = instrument_at(s, order["symbol"])
             if bar["bar"] >= 0:
                 time = bar["open_time"]
                 if lookahead or bar["path"] == BarPath.CLOSE_ONLY:
@@ -326,13 +322,11 @@ def _drop_unfilled(s, lookahead):  # type: ignore[no-untyped-def]
 @jit
 def _pass(s, stage):  # type: ignore[no-untyped-def]
     """One stage over the working list."""
-    orders = orders_of(s)
-    instruments = instruments_of(s)
     brief = False
     o = s["work_head"]
     while o >= 0:
-        order = orders[o]
-        bar = instruments[order["symbol"]]
+        order = order_at(s, o)
+        bar = instrument_at(s, order["symbol"])
         if _may_meet(order, bar):
             brief = brief or order["tif"] == TimeInForce.IOC
             path = bar["path"]
@@ -371,12 +365,10 @@ def match_path(s):  # type: ignore[no-untyped-def]
 @jit
 def match_lookahead(s):  # type: ignore[no-untyped-def]
     """Orders that arrived this instant meet the close of the bar just shown."""
-    orders = orders_of(s)
-    instruments = instruments_of(s)
     o = s["work_head"]
     while o >= 0:
-        order = orders[o]
-        bar = instruments[order["symbol"]]
+        order = order_at(s, o)
+        bar = instrument_at(s, order["symbol"])
         if bar["bar"] >= 0 and order["arrived_at"] == s["now"] and order["tried"] == 0 and order["flags"] & HELD == 0:
             if is_live(order):
                 _meet_point(s, o, bar["close"], Stage.CLOSE, BarPath.CLOSE_ONLY, s["now"])
@@ -388,7 +380,7 @@ def match_lookahead(s):  # type: ignore[no-untyped-def]
 def accept_engine_order(s, o):  # type: ignore[no-untyped-def]
     """Submit an engine order and have it accepted at once."""
     submit_order(s, o)
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     order["accepted"] = 1
     emit(s, o, OrderEvent.ACCEPT, order["arrived_at"], 0)
     link_last(s, o)
@@ -397,25 +389,24 @@ def accept_engine_order(s, o):  # type: ignore[no-untyped-def]
 @jit
 def flatten_at_close(s):  # type: ignore[no-untyped-def]
     """Market-on-close orders of ``orders.flat_at`` for the bars that are laid out."""
-    instruments = instruments_of(s)
     for i in range(s["n_instruments"]):
-        bar = instruments[i]
+        bar = instrument_at(s, i)
         if bar["bar"] < 0 or bar["position"] == 0:
             continue
-        feed = feeds_of(s)[bar["feed"]]
+        feed = feed_at(s, bar["feed"])
         reason = ExitReason.NONE
         if s["flat_run_end"] != 0 and bar["bar"] == feed["n"] - 1:
             reason = ExitReason.END_OF_RUN
-        elif s["flat_day_end"] != 0 and uint8_at(feed["day_last"], feed["n"])[bar["bar"]] != 0:
+        elif s["flat_day_end"] != 0 and load_uint8(feed["day_last"], feed["n"], bar["bar"]) != 0:
             reason = ExitReason.END_OF_DAY
         if reason == ExitReason.NONE:
             continue
         for strategy in range(s["n_strategies"]):
-            position = books_of(s)[strategy * s["n_instruments"] + i]["position"]
+            position = book_at(s, strategy * s["n_instruments"] + i)["position"]
             if position == 0:
                 continue
             o = new_engine_order(s, strategy, i, abs(position), -1 if position > 0 else 1, reason)
-            order = orders_of(s)[o]
+            order = order_at(s, o)
             order["type"] = OrderType.MARKET_ON_CLOSE
             order["tif"] = TimeInForce.CLS
             order["decision_price"] = bar["open"]

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
-from fillwright.kernel.state import currencies_of
+from fillwright.kernel.state import (
+    currency_at,
+)
 from fillwright.kernel._codes import OrderType
 
 RATE_SCALE = 1_000_000_000
@@ -30,17 +32,16 @@ def base(s, currency, amount):  # type: ignore[no-untyped-def]
     """Money units of the account currency for an amount of another, at the rate known now."""
     if currency == 0:
         return amount
-    c = currencies_of(s)[currency]
+    c = currency_at(s, currency)
     return muldiv(amount, c["rate"], c["factor"])
 
 
 @jit
 def equity_now(s):  # type: ignore[no-untyped-def]
     """Cash and positions at their marks, in account currency."""
-    currencies = currencies_of(s)
-    total = currencies[0]["cash"] + currencies[0]["value"]
+    total = currency_at(s, 0)["cash"] + currency_at(s, 0)["value"]
     for k in range(1, s["n_currencies"]):
-        balance = currencies[k]["cash"] + currencies[k]["value"]
+        balance = currency_at(s, k)["cash"] + currency_at(s, k)["value"]
         if balance != 0:
             total += base(s, k, balance)
     return total

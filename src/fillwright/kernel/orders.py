@@ -37,13 +37,13 @@ from fillwright.kernel.state import (
     CANCEL,
     FAULT_ILLEGAL_TRANSITION,
     NEW_ORDER,
-    books_of,
-    commands_of,
-    feeds_of,
-    instruments_of,
-    int64_at,
-    order_events_of,
-    orders_of,
+    book_at,
+    command_at,
+    feed_at,
+    instrument_at,
+    load_int64,
+    order_at,
+    order_event_at,
 )
 from fillwright.model.lifecycle import MATRIX
 
@@ -76,8 +76,7 @@ def counts_as_pending(order):  # type: ignore[no-untyped-def]
 @jit
 def emit(s, o, event, time, reason):  # type: ignore[no-untyped-def]
     """Move order o by one event and write it down; returns the row, to which a caller may add details."""
-    orders = orders_of(s)
-    order = orders[o]
+    order = order_at(s, o)
     before = order["status"]
     after = MATRIX[before, event]
     if after < 0:
@@ -90,7 +89,7 @@ def emit(s, o, event, time, reason):  # type: ignore[no-untyped-def]
         order["reason"] = reason
     row = s["n_order_events"]
     s["n_order_events"] = row + 1
-    record = order_events_of(s)[row]
+    record = order_event_at(s, row)
     record["seq"] = row
     record["instant"] = s["now"]
     record["time"] = time
@@ -116,7 +115,7 @@ def emit(s, o, event, time, reason):  # type: ignore[no-untyped-def]
 @jit
 def emit_numbers(s, o, event, time, reason, needed, had):  # type: ignore[no-untyped-def]
     """``emit`` with the two numbers that were compared."""
-    record = order_events_of(s)[emit(s, o, event, time, reason)]
+    record = order_event_at(s, emit(s, o, event, time, reason))
     record["required"] = needed
     record["available"] = had
 
@@ -124,12 +123,11 @@ def emit_numbers(s, o, event, time, reason, needed, had):  # type: ignore[no-unt
 @jit
 def link_last(s, o):  # type: ignore[no-untyped-def]
     """Put order o at the end of the working list."""
-    orders = orders_of(s)
     tail = s["work_tail"]
-    orders[o]["prev"] = tail
-    orders[o]["next"] = -1
+    order_at(s, o)["prev"] = tail
+    order_at(s, o)["next"] = -1
     if tail >= 0:
-        orders[tail]["next"] = o
+        order_at(s, tail)["next"] = o
     else:
         s["work_head"] = o
     s["work_tail"] = o
@@ -139,15 +137,14 @@ def link_last(s, o):  # type: ignore[no-untyped-def]
 @jit
 def unlink(s, o):  # type: ignore[no-untyped-def]
     """Take order o out of the working list; its own links stay, so that a pass standing on it can go on."""
-    orders = orders_of(s)
-    before = orders[o]["prev"]
-    after = orders[o]["next"]
+    before = order_at(s, o)["prev"]
+    after = order_at(s, o)["next"]
     if before >= 0:
-        orders[before]["next"] = after
+        order_at(s, before)["next"] = after
     else:
         s["work_head"] = after
     if after >= 0:
-        orders[after]["prev"] = before
+        order_at(s, after)["prev"] = before
     else:
         s["work_tail"] = before
     s["n_working"] -= 1
@@ -157,20 +154,20 @@ def unlink(s, o):  # type: ignore[no-untyped-def]
 def add_pending(s, order, change):  # type: ignore[no-untyped-def]
     """Keep the book's sum of signed leaves of live market orders."""
     if counts_as_pending(order):
-        book = books_of(s)[order["strategy"] * s["n_instruments"] + order["symbol"]]
+        book = book_at(s, order["strategy"] * s["n_instruments"] + order["symbol"])
         book["pending"] += order["side"] * change
 
 
 @jit
 def close_order(s, o, time):  # type: ignore[no-untyped-def]
     """Everything that ends with an order, before its last event is written: flags, leaves, reservation, lists."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     add_pending(s, order, -order["leaves_quantity"])
     order["leaves_quantity"] = 0
     order["flags"] &= ~(PENDING_CANCEL | PENDING_REPLACE)
     order["done_at"] = time
     reserve(s, order, 0)
-    instruments_of(s)[order["symbol"]]["live"] -= 1
+    instrument_at(s, order["symbol"])["live"] -= 1
     s["live"] -= 1
     if order["exit_reason"] == ExitReason.LIQUIDATION:
         s["liquidating"] -= 1
@@ -183,8 +180,8 @@ def end_order(s, o, event, time, reason, needed, had):  # type: ignore[no-untype
     """End a live order without a fill; its child ends with it."""
     close_order(s, o, time)
     emit_numbers(s, o, event, time, reason, needed, had)
-    child = orders_of(s)[o]["child"]
-    if child >= 0 and is_live(orders_of(s)[child]):
+    child = order_at(s, o)["child"]
+    if child >= 0 and is_live(order_at(s, child)):
         close_order(s, child, time)
         emit(s, child, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
 
@@ -192,7 +189,7 @@ def end_order(s, o, event, time, reason, needed, had):  # type: ignore[no-untype
 @jit
 def refuse(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
     """The broker's refusal: REJECT, or CANCEL where something is filled already."""
-    event = OrderEvent.REJECT if orders_of(s)[o]["cum_quantity"] == 0 else OrderEvent.CANCEL
+    event = OrderEvent.REJECT if order_at(s, o)["cum_quantity"] == 0 else OrderEvent.CANCEL
     end_order(s, o, event, time, reason, needed, had)
 
 
@@ -209,7 +206,7 @@ def shrinks(s, order):  # type: ignore[no-untyped-def]
 @jit
 def resize(s, o, quantity):  # type: ignore[no-untyped-def]
     """Set the total quantity of a live order."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     change = quantity - order["quantity"]
     add_pending(s, order, change)
     order["quantity"] = quantity
@@ -222,13 +219,13 @@ def fund(s, o, time, lots, price, maker):  # type: ignore[no-untyped-def]
 
     The order's own reservation counts as free; nothing is reserved here.
     """
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     if not is_checked(s, order, lots):
         return lots
     short = goes_short(s, order, lots)
     if short:
         needed = lots
-        funds = max(instruments_of(s)[order["symbol"]]["position"], 0)
+        funds = max(instrument_at(s, order["symbol"])["position"], 0)
         allowed = funds
     else:
         needed = required_with_fee(s, order, lots, price, maker)
@@ -268,14 +265,14 @@ def reserve_rest(s, order):  # type: ignore[no-untyped-def]
 @jit
 def reduces_only(s, order):  # type: ignore[no-untyped-def]
     """Whether the whole order only reduces the position."""
-    position = instruments_of(s)[order["symbol"]]["position"]
+    position = instrument_at(s, order["symbol"])["position"]
     return position * order["side"] < 0 and order["quantity"] <= abs(position)
 
 
 @jit
 def release(s, o, time):  # type: ignore[no-untyped-def]
     """A held order becomes free because its parent is filled."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     order["flags"] &= ~HELD
     emit(s, o, OrderEvent.RELEASE, time, 0)
     if fund(s, o, time, order["leaves_quantity"], order_price(s, order), False) > 0:
@@ -285,7 +282,7 @@ def release(s, o, time):  # type: ignore[no-untyped-def]
 @jit
 def accept_new(s, o, time):  # type: ignore[no-untyped-def]
     """A new order reaches the broker."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     if order["status"] != OrderStatus.PENDING_NEW:
         return
     if s["liquidating"] != 0 and not reduces_only(s, order):
@@ -303,7 +300,7 @@ def accept_new(s, o, time):  # type: ignore[no-untyped-def]
 @jit
 def cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
     """A cancel reaches the broker."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     if not is_live(order):
         emit(s, o, OrderEvent.CANCEL_REJECT, time, Reason.ORDER_IS_DONE)
         return
@@ -313,14 +310,14 @@ def cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
 @jit
 def refuse_replace(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
     """The order stays as it was."""
-    orders_of(s)[o]["flags"] &= ~PENDING_REPLACE
+    order_at(s, o)["flags"] &= ~PENDING_REPLACE
     emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, had)
 
 
 @jit
 def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyped-def]
     """A replace reaches the broker: the total quantity, limit and stop that were asked for, whole."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     if not is_live(order):
         emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
         return
@@ -340,7 +337,7 @@ def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyp
     if order["flags"] & HELD == 0 and is_checked(s, order, lots):
         short = goes_short(s, order, lots)
         needed = lots if short else required_with_fee(s, order, lots, order_price(s, order), False)
-        funds = max(instruments_of(s)[order["symbol"]]["position"], 0) if short else available(s, order)
+        funds = max(instrument_at(s, order["symbol"])["position"], 0) if short else available(s, order)
         if short or needed > funds:
             order["limit_price"] = old_limit
             order["stop_price"] = old_stop
@@ -362,27 +359,38 @@ def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyp
 @jit
 def _under_way(s, i, time):  # type: ignore[no-untyped-def]
     """Whether the next bar of instrument i began before this time."""
-    feed = feeds_of(s)[instruments_of(s)[i]["feed"]]
+    feed = feed_at(s, instrument_at(s, i)["feed"])
     row = feed["row"]
     if row >= feed["n"]:
         return False
-    return int64_at(feed["open_time"], feed["n"])[row] < time
+    return load_int64(feed["open_time"], feed["n"], row) < time
+
+
+@jit
+def move_command(s, start, end):  # type: ignore[no-untyped-def]
+    """Copy a queued command to another place in the queue."""
+    source = command_at(s, start)
+    copy = command_at(s, end)
+    copy["kind"] = source["kind"]
+    copy["order"] = source["order"]
+    copy["arrived_at"] = source["arrived_at"]
+    copy["quantity"] = source["quantity"]
+    copy["limit"] = source["limit"]
+    copy["stop"] = source["stop"]
 
 
 @jit
 def process_arrivals(s):  # type: ignore[no-untyped-def]
     """Commands that have arrived by now reach the broker, first in first out, unless their instrument's bar is under way."""
-    commands = commands_of(s)
-    orders = orders_of(s)
     now = s["now"]
     waiting = 0
     for k in range(s["n_commands"]):
-        command = commands[k]
+        command = command_at(s, k)
         o = command["order"]
         time = command["arrived_at"]
-        if time > now or _under_way(s, orders[o]["symbol"], time):
+        if time > now or _under_way(s, order_at(s, o)["symbol"], time):
             if waiting != k:
-                commands[waiting] = command
+                move_command(s, k, waiting)
             waiting += 1
         elif command["kind"] == NEW_ORDER:
             accept_new(s, o, time)
@@ -398,7 +406,7 @@ def push_command(s, kind, o, quantity, limit, stop):  # type: ignore[no-untyped-
     """Send a command about order o to the broker; it arrives after the latency."""
     k = s["n_commands"]
     s["n_commands"] = k + 1
-    command = commands_of(s)[k]
+    command = command_at(s, k)
     command["kind"] = kind
     command["order"] = o
     command["arrived_at"] = s["now"] + s["latency_ns"]
@@ -416,23 +424,21 @@ def expire(s, o, time, reason):  # type: ignore[no-untyped-def]
 @jit
 def expire_gtd(s):  # type: ignore[no-untyped-def]
     """GTD orders whose last time lies before now expire, in list order."""
-    orders = orders_of(s)
     o = s["work_head"]
     while o >= 0:
-        following = orders[o]["next"]
-        if orders[o]["tif"] == TimeInForce.GTD and orders[o]["expire_at"] < s["now"] and is_live(orders[o]):
-            expire(s, o, orders[o]["expire_at"], Reason.GTD_REACHED)
+        following = order_at(s, o)["next"]
+        if order_at(s, o)["tif"] == TimeInForce.GTD and order_at(s, o)["expire_at"] < s["now"] and is_live(order_at(s, o)):
+            expire(s, o, order_at(s, o)["expire_at"], Reason.GTD_REACHED)
         o = following
 
 
 @jit
 def expire_day(s, i, close_time):  # type: ignore[no-untyped-def]
     """DAY orders of instrument i that arrived before the close expire with it."""
-    orders = orders_of(s)
     o = s["work_head"]
     while o >= 0:
-        following = orders[o]["next"]
-        order = orders[o]
+        following = order_at(s, o)["next"]
+        order = order_at(s, o)
         if order["symbol"] == i and order["tif"] == TimeInForce.DAY and order["arrived_at"] < close_time and is_live(order):
             expire(s, o, close_time, Reason.DAY_END)
         o = following
@@ -441,23 +447,21 @@ def expire_day(s, i, close_time):  # type: ignore[no-untyped-def]
 @jit
 def end_all(s, event, reason):  # type: ignore[no-untyped-def]
     """End every live order now: working ones in list order, then those in flight in queue order; their commands are void."""
-    orders = orders_of(s)
-    commands = commands_of(s)
     for k in range(s["n_commands"]):
-        commands[k]["kept"] = 0 if is_live(orders[commands[k]["order"]]) else 1
+        command_at(s, k)["kept"] = 0 if is_live(order_at(s, command_at(s, k)["order"])) else 1
     o = s["work_head"]
     while o >= 0:
-        following = orders[o]["next"]
-        if is_live(orders[o]):
+        following = order_at(s, o)["next"]
+        if is_live(order_at(s, o)):
             end_order(s, o, event, s["now"], reason, 0, 0)
         o = following
     waiting = 0
     for k in range(s["n_commands"]):
-        o = commands[k]["order"]
-        if commands[k]["kind"] == NEW_ORDER and is_live(orders[o]):
+        o = command_at(s, k)["order"]
+        if command_at(s, k)["kind"] == NEW_ORDER and is_live(order_at(s, o)):
             end_order(s, o, event, s["now"], reason, 0, 0)
-        if commands[k]["kept"] != 0:
-            commands[waiting] = commands[k]
+        if command_at(s, k)["kept"] != 0:
+            move_command(s, k, waiting)
             waiting += 1
     s["n_commands"] = waiting
 
@@ -467,7 +471,7 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     """A new market order record of this instant, INITIALIZED, not yet counted as live. Returns its number."""
     o = s["n_orders"]
     s["n_orders"] = o + 1
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     order["order_id"] = o
     order["intent_id"] = -1
     order["strategy"] = strategy
@@ -486,7 +490,7 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     order["sent_at"] = s["now"]
     order["arrived_at"] = s["now"] + s["latency_ns"]
     order["expire_at"] = 0
-    order["decision_price"] = instruments_of(s)[i]["mark"]
+    order["decision_price"] = instrument_at(s, i)["mark"]
     order["quantity"] = quantity
     order["limit_price"] = 0
     order["stop_price"] = 0
@@ -517,9 +521,9 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
 @jit
 def submit_order(s, o):  # type: ignore[no-untyped-def]
     """Count order o as live and write SUBMIT at its sending time."""
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     order["leaves_quantity"] = order["quantity"]
-    instruments_of(s)[order["symbol"]]["live"] += 1
+    instrument_at(s, order["symbol"])["live"] += 1
     s["live"] += 1
     add_pending(s, order, order["quantity"])
     emit(s, o, OrderEvent.SUBMIT, order["sent_at"], 0)
@@ -529,7 +533,7 @@ def submit_order(s, o):  # type: ignore[no-untyped-def]
 def engine_order(s, strategy, i, quantity, side, exit_reason):  # type: ignore[no-untyped-def]
     """An order of the engine itself that closes a position; it arrives as it is sent. Returns its number, submitted."""
     o = blank_order(s, strategy, i, side, quantity)
-    order = orders_of(s)[o]
+    order = order_at(s, o)
     order["flags"] = CLOSING | ENGINE
     order["exit_reason"] = exit_reason
     order["arrived_at"] = s["now"]

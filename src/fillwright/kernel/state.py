@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fillwright.kernel._jit import jit, view_of
+from fillwright.kernel._jit import jit, row_of, storing, view_of, word_of
 from fillwright.model import columns
 
 
@@ -76,111 +76,123 @@ FAULT_NONE, FAULT_ILLEGAL_TRANSITION, FAULT_NO_RATE, FAULT_ROOM = 0, 1, 2, 3
 ON_BARS, ON_ORDER_EVENT, ON_SESSION_OPEN, ON_SESSION_CLOSE, ON_TIMER = -1, -2, -3, -4, -5
 WANTS_BAR, WANTS_BARS, WANTS_ORDER_EVENTS, WANTS_SESSIONS, WANTS_TIMERS = 1, 2, 4, 8, 16
 
-_scalars_at = view_of(SCALARS)
-_int64_at = view_of(np.dtype(np.int64))
-_int32_at = view_of(np.dtype(np.int32))
-_uint8_at = view_of(np.dtype(np.uint8))
-_instruments_at = view_of(INSTRUMENT)
-_currencies_at = view_of(CURRENCY)
-_feeds_at = view_of(FEED)
-_books_at = view_of(BOOK)
-_orders_at = view_of(columns.ORDERS.dtype)
-_order_events_at = view_of(columns.ORDER_EVENTS.dtype)
-_fills_at = view_of(columns.FILLS.dtype)
-_postings_at = view_of(columns.POSTINGS.dtype)
-_lot_closes_at = view_of(columns.LOT_CLOSES.dtype)
-_lots_at = view_of(columns.LOTS.dtype)
-_commands_at = view_of(COMMAND)
+_scalars_row = row_of(SCALARS)
+_order_row = row_of(columns.ORDERS.dtype)
+_order_event_row = row_of(columns.ORDER_EVENTS.dtype)
+_fill_row = row_of(columns.FILLS.dtype)
+_posting_row = row_of(columns.POSTINGS.dtype)
+_lot_close_row = row_of(columns.LOT_CLOSES.dtype)
+_lot_row = row_of(columns.LOTS.dtype)
+_command_row = row_of(COMMAND)
+_instrument_row = row_of(INSTRUMENT)
+_currency_row = row_of(CURRENCY)
+_feed_row = row_of(FEED)
+_book_row = row_of(BOOK)
+_int64_view = view_of(np.dtype(np.int64))
+_int32_view = view_of(np.dtype(np.int32))
+_uint8_view = view_of(np.dtype(np.uint8))
+
+load_int64 = word_of(np.dtype(np.int64))
+"""``load_int64(address, length, index)``: one element of an int64 array at an address."""
+
+load_int32 = word_of(np.dtype(np.int32))
+"""One element of an int32 array at an address."""
+
+load_uint8 = word_of(np.dtype(np.uint8))
+"""One element of a uint8 array at an address."""
+
+store_int64 = storing(np.dtype(np.int64))
+"""``store_int64(address, length, index, value)`` into an int64 array at an address."""
 
 
 @jit
 def state_at(address):  # type: ignore[no-untyped-def]
     """The SCALARS record at an address."""
-    return _scalars_at(address, 1)[0]
+    return _scalars_row(address, 1, 0)
 
 
 @jit
 def int64_at(address, length):  # type: ignore[no-untyped-def]
     """An int64 array at an address."""
-    return _int64_at(address, length)
+    return _int64_view(address, length)
 
 
 @jit
 def int32_at(address, length):  # type: ignore[no-untyped-def]
     """An int32 array at an address."""
-    return _int32_at(address, length)
+    return _int32_view(address, length)
 
 
 @jit
 def uint8_at(address, length):  # type: ignore[no-untyped-def]
     """A uint8 array at an address."""
-    return _uint8_at(address, length)
+    return _uint8_view(address, length)
 
 
 @jit
-def instruments_of(s):  # type: ignore[no-untyped-def]
-    """Instrument records of the run."""
-    return _instruments_at(s["instruments"], s["n_instruments"])
+def order_at(s, k):  # type: ignore[no-untyped-def]
+    """Order k."""
+    return _order_row(s["orders"], s["orders_cap"], k)
 
 
 @jit
-def currencies_of(s):  # type: ignore[no-untyped-def]
-    """Currency records of the run; 0 is the account's."""
-    return _currencies_at(s["currencies"], s["n_currencies"])
+def order_event_at(s, k):  # type: ignore[no-untyped-def]
+    """Order event k."""
+    return _order_event_row(s["order_events"], s["order_events_cap"], k)
 
 
 @jit
-def feeds_of(s):  # type: ignore[no-untyped-def]
-    """Feed records of the run."""
-    return _feeds_at(s["feeds"], s["n_feeds"])
+def fill_at(s, k):  # type: ignore[no-untyped-def]
+    """Fill k."""
+    return _fill_row(s["fills"], s["fills_cap"], k)
 
 
 @jit
-def books_of(s):  # type: ignore[no-untyped-def]
-    """Book records: index strategy x n_instruments + instrument."""
-    return _books_at(s["books"], s["n_strategies"] * s["n_instruments"])
+def posting_at(s, k):  # type: ignore[no-untyped-def]
+    """Posting k."""
+    return _posting_row(s["postings"], s["postings_cap"], k)
 
 
 @jit
-def orders_of(s):  # type: ignore[no-untyped-def]
-    """Order records, to their capacity."""
-    return _orders_at(s["orders"], s["orders_cap"])
+def lot_close_at(s, k):  # type: ignore[no-untyped-def]
+    """Lot close k."""
+    return _lot_close_row(s["lot_closes"], s["lot_closes_cap"], k)
 
 
 @jit
-def order_events_of(s):  # type: ignore[no-untyped-def]
-    """Order event records, to their capacity."""
-    return _order_events_at(s["order_events"], s["order_events_cap"])
+def lot_at(s, k):  # type: ignore[no-untyped-def]
+    """Lot k."""
+    return _lot_row(s["lots"], s["lots_cap"], k)
 
 
 @jit
-def fills_of(s):  # type: ignore[no-untyped-def]
-    """Fill records, to their capacity."""
-    return _fills_at(s["fills"], s["fills_cap"])
+def command_at(s, k):  # type: ignore[no-untyped-def]
+    """Command k on its way to the broker."""
+    return _command_row(s["commands"], s["commands_cap"], k)
 
 
 @jit
-def postings_of(s):  # type: ignore[no-untyped-def]
-    """Posting records, to their capacity."""
-    return _postings_at(s["postings"], s["postings_cap"])
+def instrument_at(s, k):  # type: ignore[no-untyped-def]
+    """Instrument k."""
+    return _instrument_row(s["instruments"], s["n_instruments"], k)
 
 
 @jit
-def lot_closes_of(s):  # type: ignore[no-untyped-def]
-    """Lot close records, to their capacity."""
-    return _lot_closes_at(s["lot_closes"], s["lot_closes_cap"])
+def currency_at(s, k):  # type: ignore[no-untyped-def]
+    """Currency k; 0 is the account's."""
+    return _currency_row(s["currencies"], s["n_currencies"], k)
 
 
 @jit
-def lots_of(s):  # type: ignore[no-untyped-def]
-    """Lot records, to their capacity."""
-    return _lots_at(s["lots"], s["lots_cap"])
+def feed_at(s, k):  # type: ignore[no-untyped-def]
+    """Feed k."""
+    return _feed_row(s["feeds"], s["n_feeds"], k)
 
 
 @jit
-def commands_of(s):  # type: ignore[no-untyped-def]
-    """The queue of commands on their way to the broker."""
-    return _commands_at(s["commands"], s["commands_cap"])
+def book_at(s, k):  # type: ignore[no-untyped-def]
+    """Book k: strategy x n_instruments + instrument."""
+    return _book_row(s["books"], s["n_strategies"] * s["n_instruments"], k)
 
 
 class State:
@@ -207,8 +219,10 @@ class State:
         s["room"] = 4 * instruments + 1024
         s["self"] = self.address
         s["work_head"] = s["work_tail"] = -1
-        for name in GROWING:
-            self._allocate(name, 64)
+        # An order every 16 instants fits at first; memory that nothing is written to costs nothing.
+        expected = instants // 16
+        for name, per_order in zip(GROWING, (1, 4, 1, 5, 1, 1, 0), strict=True):
+            self._allocate(name, 64 + per_order * expected)
         self.grow()
 
     def _allocate(self, name: str, rows: int) -> None:

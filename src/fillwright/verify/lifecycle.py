@@ -67,6 +67,6 @@ CLEARS = {
 
 
 def flags_after(flags: int, event: str, ends: bool) -> int:
-    """Moving flag bits after an event; an order that ends has nothing pending and is not held."""
+    """Moving flag bits after an event; an order that ends has nothing pending, but one that was never released stays HELD."""
     flags = (flags | SETS.get(event, 0)) & ~CLEARS.get(event, 0)
-    return flags & TRIGGERED if ends else flags
+    return flags & ~(PENDING_CANCEL | PENDING_REPLACE) if ends else flags
