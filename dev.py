@@ -37,7 +37,8 @@ CONTENTS = {
 
 GENERATED_DOCS = (
     ("docs/configuration.md", "fillwright.config.docs", "markdown"),
-    ("docs/records.md", "fillwright.model.columns", "markdown"),
+    ("docs/metrics.md", "fillwright.analytics.definitions", "markdown"),
+    ("docs/result_folder.md", "fillwright.result.reference", "markdown"),
 )
 
 

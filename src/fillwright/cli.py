@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from fillwright._version import __version__
-from fillwright.errors import FillwrightError, RunFailed, UsageError
+from fillwright.errors import ConfigError, FillwrightError, RunFailed, UsageError
 
 if TYPE_CHECKING:
     from fillwright.config.load import Loaded
@@ -167,6 +167,8 @@ def verify(folder: Path, /, *, json: Json = False, hashes: Hashes = True) -> int
     """
     from fillwright.verify import verify_folder
 
+    if not folder.is_dir():
+        raise UsageError("is no folder", where=str(folder), remedy="give the folder of a saved run")
     verification = verify_folder(folder, hashes=hashes)
     print(verification.to_json() if json else verification.text())
     return 0 if verification.ok else 1
@@ -236,7 +238,11 @@ def check(config: Path, /, *, overrides: Overrides = [], json: Json = False) -> 
 
     loaded = _load(config, overrides)
     data = loaded.config.data
-    folder = data_folder(data.folder, config.parent)
+    try:
+        folder = data_folder(data.folder, config.parent)
+    except ConfigError as error:
+        error.where = loaded.place("data.folder")
+        raise
     missing = [
         f"{loaded.place(f'data.sources[{number}].path')}: there is no file {folder / source.path}"
         for number, source in enumerate(data.sources)

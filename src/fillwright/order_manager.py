@@ -169,7 +169,8 @@ class OrderManager:
         self._index = {instrument.symbol: k for k, instrument in enumerate(instruments)}
         self._lot_scale = [instrument.quantity_scale for instrument in instruments]
         self._price_scale = [instrument.price_scale for instrument in instruments]
-        self._buffer = memoryview(state._scalars.view(np.uint8))
+        memory: Any = state._scalars.view(np.uint8)
+        self._buffer = memoryview(memory)
         self._address = state.address
         self._codes: tuple[dict[str, int], dict[str, int]] = ({}, {})
 
@@ -367,7 +368,7 @@ class OrderManager:
     def _price(self, i: int, price: Number | None, name: str) -> int:
         if price is None:
             return 0
-        units = to_units(price, self._price_scale[i]) if price == price and abs(price) < 2**53 else 0  # NaN is not itself
+        units = to_units(price, self._price_scale[i]) if math.isfinite(price) and abs(float(price)) < 2.0**53 else 0
         return self._positive(units, name, price)
 
     @staticmethod

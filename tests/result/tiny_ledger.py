@@ -273,7 +273,7 @@ class Tiny:
             currencies=tuple(self.currencies), fx=tuple(self.fx), config=self.config,
             counters={"intents": len(self.orders) + self.no_change, "no_change": self.no_change, "bars": len(self.equity)},
             state=state, error=error, error_at=int(self.market.instants[len(self.equity) - 1]) if error else 0,
-            info={"seed": 7, "engine_version": "0.1.0", "input_fingerprint": "aa", "journal_fingerprint": "bb",
+            info={"seed": 7, "fillwright": "0.1.0", "input_fingerprint": "aa", "journal_fingerprint": "bb",
                   "run_seconds": 0.5},
         )  # fmt: skip
 

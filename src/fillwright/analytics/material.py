@@ -26,7 +26,7 @@ def report_inputs(record: RunRecord, trades: Records, measured: MetricInputs, fa
         prices=_prices(record),
         trades=_trade_table(record, trades, measured),
         config=record.config.canonical(),
-        version=str(record.info.get("engine_version", "")),
+        version=str(record.info.get("fillwright", "")),
     )
 
 

@@ -22,12 +22,12 @@ def data_folder(folder: str, base: str | Path) -> Path:
     if not name.isidentifier():
         # A dot would have to import the package around it.
         remedy = "write package:NAME/folder, with the name of a top-level package"
-        raise ConfigError(f"{name!r} is no name of a package", where=f"data.folder: {folder}", remedy=remedy)
+        raise ConfigError(f"{folder!r} names no package", where="data.folder", remedy=remedy)
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
         remedy = f"install it: pip install {name}"
-        raise ConfigError(f"the package {name!r}, whose data are asked for, is not installed", where=f"data.folder: {folder}", remedy=remedy)
+        raise ConfigError(f"the package {name!r} is not installed", where="data.folder", remedy=remedy)
     return Path(next(iter(spec.submodule_search_locations))) / inside

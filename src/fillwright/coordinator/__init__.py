@@ -1,5 +1,5 @@
 """The one run loop: a strategy, a market and a configuration become a result."""
 
-from fillwright.coordinator.run import Run, run, run_config
+from fillwright.coordinator.runner import Run, run, run_config
 
 __all__ = ["Run", "run", "run_config"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from fillwright.data.market import Market, is_sealed
 
-_SAMPLE_WORDS = 4096
+_SAMPLE_WORDS = 256
 _SIMPLE = (int, float, str, bytes, bool, type(None))
 _CONTAINERS = (list, dict, set, tuple, frozenset)
 
@@ -95,5 +95,6 @@ def _value_facts(value: object, depth: int = 0) -> Any:
             inner = tuple(_value_facts(item, depth + 1) for item in value)
         return type(value), id(value), inner
     if isinstance(value, np.ndarray):
-        return id(value), value.shape, hashlib.blake2b(np.ascontiguousarray(value).tobytes()[:1_000_000], digest_size=16).digest()
+        sample = np.ascontiguousarray(value.ravel()[:: max(1, value.size // _SAMPLE_WORDS)]) if value.dtype != object else None
+        return id(value), value.shape, None if sample is None else hashlib.blake2b(sample.tobytes(), digest_size=16).digest()
     return type(value), id(value)

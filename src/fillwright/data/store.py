@@ -86,7 +86,8 @@ def is_market_file(path: str | Path) -> bool:
 def describe(market: Market) -> str:
     """The market in words: each instrument and feed with its range, rows and decimals, then what the checks found."""
     feeds = sum(len(feed) for feed in market.feeds)
-    lines = [f"{len(market.instruments)} instruments, {len(market.feeds)} feeds, {feeds:,} bars, {market.nbytes() / 1e6:.1f} MB"]
+    counts = (_many(len(market.instruments), "instrument"), _many(len(market.feeds), "feed"), _many(feeds, "bar"))
+    lines = [f"{', '.join(counts)}, {market.nbytes() / 1e6:.1f} MB"]
     lines.append(f"digest {market.digest}")
     for number, instrument in enumerate(market.instruments):
         lines += ["", *_describe_instrument(instrument)]
@@ -97,6 +98,10 @@ def describe(market: Market) -> str:
         lines += ["", "findings"]
         lines += [f"  {finding.kind}: {finding}" for finding in market.findings]
     return "\n".join(lines)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _describe_instrument(instrument: Instrument) -> list[str]:

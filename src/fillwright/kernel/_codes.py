@@ -10,7 +10,8 @@ from fillwright.model import codes
 
 
 def _constants(enum: type[IntEnum]) -> Any:
-    return namedtuple(enum.__name__, [member.name for member in enum])(*[int(member) for member in enum])  # type: ignore[misc]
+    make: Any = namedtuple(enum.__name__, [member.name for member in enum])  # type: ignore[misc]
+    return make(*[int(member) for member in enum])
 
 
 AccountType = _constants(codes.AccountType)

@@ -4,6 +4,9 @@ Numba's own cache does not notice a change in another file nor the bounds-check 
 hash of all kernel and model sources, the Numba version and the flags.
 """
 
+# Numba's intrinsics and numpy's buffer constructors are not described to the type checker.
+# mypy: disable-error-code="attr-defined, call-arg, call-overload"
+
 from __future__ import annotations
 
 import ctypes
@@ -98,7 +101,8 @@ def view_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
 
         def plain(address: int, length: int) -> np.ndarray[Any, Any]:
             buffer = (ctypes.c_char * (int(length) * dtype.itemsize)).from_address(int(address))
-            return np.frombuffer(buffer, dtype)
+            array: np.ndarray[Any, Any] = np.frombuffer(buffer, dtype)
+            return array
 
         return plain
 

@@ -302,23 +302,31 @@ def free_funds(address):  # type: ignore[no-untyped-def]
 
 
 _U = np.uint64
+_MULTIPLIER = _U(0xBF58476D1CE4E5B9)
+
+
+@jit
+def _stir(h, word):  # type: ignore[no-untyped-def]
+    h = (h ^ _U(word)) * _MULTIPLIER
+    return h ^ (h >> _U(29))
 
 
 @entry("uint64(int64, int64, int64, int64, uint64)")
 def fold(rows, n_rows, width, used, h):  # type: ignore[no-untyped-def]
-    """Fold the first ``used`` words of each of ``n_rows`` records of ``width`` words into h: two lanes of multiply and mix."""
+    """Fold the first ``used`` words of each of ``n_rows`` records of ``width`` words into h: four lanes of multiply and mix."""
     words = int64_at(rows, n_rows * width)
     a = h ^ _U(0x9E3779B97F4A7C15)
     b = h + _U(0xD1B54A32D192ED03)
+    c = h ^ _U(0x8CB92BA72F3D8DD7)
+    d = h + _U(0xABC98388FB8FAC03)
     for k in range(n_rows):
         start = k * width
-        for w in range(0, used - 1, 2):
-            a = (a ^ _U(words[start + w])) * _U(0xBF58476D1CE4E5B9)
-            b = (b ^ _U(words[start + w + 1])) * _U(0x94D049BB133111EB)
-            a ^= a >> _U(29)
-            b ^= b >> _U(31)
-        if used & 1 == 1:
-            a = (a ^ _U(words[start + used - 1])) * _U(0xBF58476D1CE4E5B9)
-            a ^= a >> _U(29)
-    h = (a ^ (b >> _U(32)) ^ (b << _U(32)) ^ _U(n_rows)) * _U(0xFF51AFD7ED558CCD)
-    return h ^ (h >> _U(33))
+        whole = start + used // 4 * 4
+        for w in range(start, whole, 4):
+            a = _stir(a, words[w])
+            b = _stir(b, words[w + 1])
+            c = _stir(c, words[w + 2])
+            d = _stir(d, words[w + 3])
+        for w in range(whole, start + used):
+            a = _stir(a, words[w])
+    return _stir(_stir(_stir(_stir(_stir(h, a), b), c), d), _U(n_rows))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -73,6 +73,8 @@ def _c(name: str, kind: Kind, role: Role, meaning: str, of: type[IntEnum] | None
     return Column(name, kind, role, meaning, of)
 
 
+_FLAGS: Any = codes.OrderFlag
+
 ORDERS = Table(
     "orders",
     "one row per order, as it stood at the end",
@@ -103,7 +105,7 @@ ORDERS = Table(
         _c("trail_offset", "number", "input", "distance of a trailing stop, 0 = none"),
         _c("trail_unit", "number", "input", "unit of the distance: 0 none, 1 price units, 2 ticks, 3 10^-9 of price"),
         _c("status", "code", "derived", "state after its last event", codes.OrderStatus),
-        _c("flags", "bits", "derived", "flag bits after its last event", codes.OrderFlag),
+        _c("flags", "bits", "derived", "flag bits after its last event", _FLAGS),
         _c("reason", "code", "derived", "reason of its last event that has one", codes.Reason),
         _c("cum_quantity", "quantity", "derived", "CumQty: filled so far"),
         _c("leaves_quantity", "quantity", "derived", "LeavesQty: still working, 0 when done"),
@@ -135,7 +137,7 @@ ORDER_EVENTS = Table(
         _c("event", "code", "input", "what happened", codes.OrderEvent),
         _c("status_before", "code", "derived", "state before", codes.OrderStatus),
         _c("status", "code", "derived", "state after", codes.OrderStatus),
-        _c("flags", "bits", "derived", "flag bits after", codes.OrderFlag),
+        _c("flags", "bits", "derived", "flag bits after", _FLAGS),
         _c("quantity", "quantity", "input", "OrderQty after"),
         _c("limit_price", "price", "input", "limit after"),
         _c("stop_price", "price", "input", "stop after"),

@@ -59,10 +59,11 @@ class Strategy:
     # -- data ------------------------------------------------------------------------------------------------------------
 
     def indicator(
-        self, function: Callable[..., Any], *arguments: Any, symbol: str | None = None, timeframe: str | None = None
+        self, function: Any, *arguments: Any, symbol: str | None = None, timeframe: str | None = None
     ) -> Series:
         """Declare an indicator, in ``on_start``: any function of whole arrays, ``self.indicator(talib.RSI, "close", 14)``.
 
+        An array computed beforehand, one value per bar, is taken as it is; it cannot be checked for look-ahead, and the report says so.
         Text arguments name columns (open, high, low, close, volume) or are themselves Series; the others are passed on. It is
         computed once per run on the execution feed of every instrument, or on one ``symbol`` or ``timeframe``.
         """
@@ -92,17 +93,17 @@ class Strategy:
     @property
     def cash(self) -> float:
         """Funds free for new orders: what is reserved or used as margin is not in it."""
-        return int(advance.free_funds(self._desk.state.address)) / self._desk.money_scale
+        return float(int(advance.free_funds(self._desk.state.address)) / self._desk.money_scale)
 
     @property
     def cash_total(self) -> float:
         """Cash balance in account currency."""
-        return int(self._desk.state.currencies[0]["cash"]) / self._desk.money_scale
+        return float(int(self._desk.state.currencies[0]["cash"]) / self._desk.money_scale)
 
     @property
     def equity(self) -> float:
         """Cash and positions at their marks, in account currency."""
-        return int(advance.equity_of(self._desk.state.address)) / self._desk.money_scale
+        return float(int(advance.equity_of(self._desk.state.address)) / self._desk.money_scale)
 
     def position(self, symbol: str) -> Position:
         """The position in an instrument."""

@@ -183,6 +183,7 @@ class CompiledCall:
         handles = {name: drivers.HANDLE + number for number, name in enumerate(indicators)}
         self.params = _packed({**params, **handles}, skip=True)
         self.states = _packed(states, skip=False)
+        self._kinds = {name: value.dtype if isinstance(value, np.ndarray) else type(value) for name, value in states.items()}
         self.kept: list[np.ndarray[Any, Any]] = []
         self.series = np.zeros((max(len(indicators), 1), len(feeds), 2), np.int64)
         for number, (name, arrays) in enumerate(indicators.items()):
@@ -221,8 +222,11 @@ class CompiledCall:
 
     def state_values(self) -> dict[str, Any]:
         """The declared state as it is now, as Python values and copies of arrays."""
-        return {name: self.states[0][name].copy() if self.states.dtype[name].shape else self.states[0][name].item()
-                for name in _names(self.states.dtype)}  # fmt: skip
+        record = self.states[0]
+        return {
+            name: record[name].astype(kind) if isinstance(kind, np.dtype) else kind(record[name])
+            for name, kind in self._kinds.items()
+        }
 
 
 def _packed(values: Mapping[str, Any], skip: bool) -> np.ndarray[Any, Any]:
@@ -233,7 +237,8 @@ def _packed(values: Mapping[str, Any], skip: bool) -> np.ndarray[Any, Any]:
         if kind is not None:
             fields.append((name, kind))
         elif isinstance(value, np.ndarray) and value.dtype in (np.float64, np.int64, np.bool_):
-            fields.append((name, value.dtype, value.shape))
+            # the compiler has no arrays of bits in records: they are kept as bytes
+            fields.append((name, np.uint8 if value.dtype == np.bool_ else value.dtype, value.shape))
         elif not skip:
             raise UsageError(
                 f"state {name} = {value!r} can not be compiled",

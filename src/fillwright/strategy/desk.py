@@ -50,7 +50,7 @@ _TRADE_CALLBACKS = ("on_order", "on_fill", "on_trade_opened", "on_trade_changed"
 _FILL_EVENTS = (int(OrderEvent.FILL_PART), int(OrderEvent.FILL_ALL))
 
 
-class Callback(WrapperAddressProtocol):  # type: ignore[misc]
+class Callback(WrapperAddressProtocol):
     """A Python function as the kernel's callback: a ctypes function behind the address type of a compiled one."""
 
     def __init__(self, function: Callable[[int, int, int], int]) -> None:
@@ -86,20 +86,21 @@ class Desk:
         self.tags: list[str] = []
         self.rules: list[str] = []
         self.error: BaseException | None = None
-        self._series: dict[str, Series] = {}
+        self.notes: list[str] = []
         self._timers: list[tuple[np.ndarray[Any, Any], Callable[[], object]]] = []
         self._started = False
         self._lookbacks: list[tuple[int, int]] = []
 
     def describe(self) -> dict[str, Any]:
         """Kind, name, parameters, and a digest of the strategy's source and local imports."""
-        compiled = isinstance(getattr(type(self.strategy), "on_bar", None), Compiled)
+        subject: Any = type(self.strategy)
+        compiled = isinstance(getattr(subject, "on_bar", None), Compiled)
         return {
             "kind": "strategy",
             "name": self.name,
             "compiled": compiled,
             "params": {name: str(value) for name, value in sorted(self.strategy.params.items())},
-            "source": source_digest(type(self.strategy)),
+            "source": source_digest(subject),
         }
 
     # -- before the run --------------------------------------------------------------------------------------------------
@@ -123,12 +124,14 @@ class Desk:
         return Preparation(self._lookbacks, np.unique(np.concatenate(timers)) if timers else None)
 
     def indicator(
-        self, function: Callable[..., Any], arguments: Sequence[Any], symbol: str | None, timeframe: str | None
+        self, function: Any, arguments: Sequence[Any], symbol: str | None, timeframe: str | None
     ) -> Series:
         """Compute an indicator on the feeds that are meant; see ``Strategy.indicator``."""
         if self._started:
             raise UsageError("indicators are declared in on_start", remedy="move self.indicator(...) to on_start")
         feeds = [self.feed(symbol, timeframe)] if symbol else [self.feed(name, timeframe) for name in self.symbols]
+        if not callable(function):
+            return self._handed_in(function, feeds)
         name = getattr(function, "name", getattr(function, "__name__", type(function).__name__))
         arrays = {}
         for feed in feeds:
@@ -138,6 +141,21 @@ class Desk:
                 self._lookbacks.append((feed, int(known[0]) + 1))
         shown = ", ".join([name, *(str(a.name if isinstance(a, Series) else a) for a in arguments)])
         return Series(shown, self._clock, arrays, {self.market.feeds[feed].symbol: feed for feed in feeds})
+
+    def _handed_in(self, values: Any, feeds: list[int]) -> Series:
+        """An array that was computed beforehand: one value per bar of one feed. It cannot be checked, and the report says so."""
+        if len(feeds) > 1:
+            raise UsageError("an array belongs to one instrument", remedy="name it: self.indicator(values, symbol=...)")
+        array = np.ascontiguousarray(values, np.float64)
+        bars = len(self.market.feeds[feeds[0]])
+        if array.shape != (bars,):
+            raise UsageError(f"the array has shape {array.shape}, the feed has {bars} bars", remedy="give one value per bar")
+        symbol = self.market.feeds[feeds[0]].symbol
+        self.notes.append(f"an array was handed in as an indicator of {symbol}: whether it looks ahead cannot be checked")
+        known = np.flatnonzero(~np.isnan(array[: min(bars, 100_000)]))
+        if len(known):
+            self._lookbacks.append((feeds[0], int(known[0]) + 1))
+        return Series("array", self._clock, {feeds[0]: array}, {symbol: feeds[0]})
 
     def _compute(self, function: Callable[..., Any], arguments: Sequence[Any], feed: int, name: str) -> np.ndarray[Any, Any]:
         data = self.market.feeds[feed]

@@ -35,6 +35,9 @@ class Driver(Protocol):
     rules: list[str]
     """Names interned while it ran; records hold their indices."""
 
+    notes: list[str]
+    """What the reader of the result should know: become warnings of the run."""
+
     error: BaseException | None
     """What user code raised; the callback then returned non-zero."""
 

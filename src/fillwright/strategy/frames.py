@@ -188,7 +188,7 @@ def read_grid(table: Any, market: Market, what: str, stamp: Stamp | None = None,
     kind = type(table).__module__.split(".")[0]
     if kind == "pandas" and hasattr(table, "index"):
         times, symbols, values = _of_pandas(table, what, flags)
-    elif kind == "polars" and hasattr(table, "columns"):
+    elif kind == "polars":
         times, symbols, values = _of_polars(table, what, flags)
     else:
         times, symbols, values = None, None, _plain(table, what)

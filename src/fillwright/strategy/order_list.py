@@ -147,6 +147,8 @@ class _Rows:
     def instants(self, instruments: Ints, stamp: Stamp | None) -> Ints:
         """Number of the market's instant at which each row is decided."""
         column = self.columns["time"]
+        if not self.count:
+            return np.zeros(0, np.int64)
         if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
             raise UsageError("OrderList: its times are plain numbers", remedy="give datetimes or dates")
         stamps = read_stamps(column, self.names_of["time"], None, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -107,11 +108,8 @@ def _check_bounds(cls: type, name: str, known: Param, values: Mapping[str, Any])
     if known.choices is not None and value not in known.choices:
         raise UsageError(f"{cls.__name__}.{name} must be one of {', '.join(map(repr, known.choices))}, got {value!r}")
     for bound, words, holds in (
-        (known.ge, ">=", lambda a, b: a >= b),
-        (known.gt, ">", lambda a, b: a > b),
-        (known.le, "<=", lambda a, b: a <= b),
-        (known.lt, "<", lambda a, b: a < b),
-    ):
+        (known.ge, ">=", operator.ge), (known.gt, ">", operator.gt), (known.le, "<=", operator.le), (known.lt, "<", operator.lt),
+    ):  # fmt: skip
         if bound is None:
             continue
         limit = values[bound] if isinstance(bound, str) else bound

@@ -70,6 +70,7 @@ class ReadyMade:
         self.name = type(self).__name__
         self.tags: list[str] = []
         self.rules: list[str] = []
+        self.notes: list[str] = []
         self.error: BaseException | None = None
         self._tif = _tif(tif)
         if stamp not in (None, "open", "close"):
@@ -138,13 +139,15 @@ def whole_sizes(values: Floats, what: str, instruments: Ints32, market: Market, 
     """Whole numbers of sizes: weights in 10^-9 and values in money units (nearest, halves up), units in lots (toward zero)."""
     if what == "units":
         scales = np.array([instrument.quantity_scale for instrument in market.instruments], np.float64)
-        exact = values * scales[instruments]
+        with np.errstate(over="ignore"):
+            exact = values * scales[instruments]
         whole = np.floor(exact + 0.5)
         fraction = np.abs(exact - whole) > np.abs(exact) * LOT_TOLERANCE
         if fraction.any():
             whole[fraction] = np.trunc(exact[fraction])
     else:
-        exact = values * float(RATE_SCALE if what == "weights" else 10**config.account.money_decimals)
+        with np.errstate(over="ignore"):
+            exact = values * float(RATE_SCALE if what == "weights" else 10**config.account.money_decimals)
         exact += 0.5
         whole = np.floor(exact, out=exact)
     largest = max(float(whole.max()), -float(whole.min())) if len(whole) else 0.0

@@ -124,9 +124,17 @@ class _Checker:
     def breaches(self, function: ast.FunctionDef) -> Iterator[Breach]:
         """All breaches as (node, message, remedy)."""
         doc = ast.get_docstring(function) is not None
-        for statement in function.body[1 if doc else 0 :]:
-            for node in ast.walk(statement):
-                yield from self._node(node)
+        waiting: list[ast.AST] = list(function.body[1 if doc else 0 :])
+        while waiting:
+            node = waiting.pop()
+            yield from self._node(node)
+            if isinstance(node, ast.Raise):
+                continue  # its message may be text
+            if isinstance(node, ast.Subscript) and _is_text(node.slice):
+                yield from self._field(node)
+                waiting.append(node.value)
+            else:
+                waiting.extend(ast.iter_child_nodes(node))
 
     def _node(self, node: ast.AST) -> Iterator[Breach]:
         known = _NOT_COMPILED.get(type(node))
@@ -142,10 +150,18 @@ class _Checker:
         elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
             yield node, "on_bar returns nothing", "write a plain return"
 
+    def _field(self, node: ast.Subscript) -> Iterator[Breach]:
+        """``p["name"]`` is ``p.name``."""
+        if isinstance(node.value, ast.Name) and node.value.id in (self.p, self.s) and isinstance(node.slice, ast.Constant):
+            yield from self._named(node, node.value.id, str(node.slice.value))
+        else:
+            yield from self._node(node.slice)
+
     def _attribute(self, node: ast.Attribute) -> Iterator[Breach]:
-        if not isinstance(node.value, ast.Name):
-            return
-        owner, name = node.value.id, node.attr
+        if isinstance(node.value, ast.Name):
+            yield from self._named(node, node.value.id, node.attr)
+
+    def _named(self, node: ast.Attribute | ast.Subscript, owner: str, name: str) -> Iterator[Breach]:
         stored = not isinstance(node.ctx, ast.Load)
         if owner == self.ctx:
             if stored:
@@ -194,6 +210,10 @@ def _signature(node: ast.Call, name: str) -> Iterator[Breach]:
         signature.bind(None, *node.args, **{str(keyword.arg): keyword.value for keyword in node.keywords})
     except TypeError as error:
         yield node, f"ctx.{name}: {error}", f"it takes: {', '.join(known) or 'nothing'}"
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _is_none(node: ast.expr) -> bool:

@@ -24,6 +24,11 @@ def to_datetime(time_ns: int) -> datetime:
     return _EPOCH + timedelta(microseconds=time_ns // 1000)
 
 
+def _memory(array: Any) -> memoryview[Any]:
+    """Memory of an array: reading one element of it is faster than of the array."""
+    return memoryview(array)
+
+
 class Bar:
     """The latest bar of one feed. The same object is handed out at every bar: read it, do not keep it.
 
@@ -39,30 +44,30 @@ class Bar:
         self._row = -1
         self._scale = instrument.price_scale
         self._lot_scale = instrument.quantity_scale
-        self._open, self._high = memoryview(feed.open), memoryview(feed.high)
-        self._low, self._close = memoryview(feed.low), memoryview(feed.close)
-        self._volume = None if feed.volume is None else memoryview(feed.volume)
-        self._open_time, self._close_time = memoryview(feed.open_time), memoryview(feed.close_time)
+        self._open, self._high = _memory(feed.open), _memory(feed.high)
+        self._low, self._close = _memory(feed.low), _memory(feed.close)
+        self._volume = None if feed.volume is None else _memory(feed.volume)
+        self._open_time, self._close_time = _memory(feed.open_time), _memory(feed.close_time)
 
     @property
     def open(self) -> float:
         """First price."""
-        return self._open[self._row] / self._scale
+        return self._open[self._row] / self._scale  # type: ignore[no-any-return]
 
     @property
     def high(self) -> float:
         """Highest price."""
-        return self._high[self._row] / self._scale
+        return self._high[self._row] / self._scale  # type: ignore[no-any-return]
 
     @property
     def low(self) -> float:
         """Lowest price."""
-        return self._low[self._row] / self._scale
+        return self._low[self._row] / self._scale  # type: ignore[no-any-return]
 
     @property
     def close(self) -> float:
         """Last price."""
-        return self._close[self._row] / self._scale
+        return self._close[self._row] / self._scale  # type: ignore[no-any-return]
 
     @property
     def volume(self) -> float:
@@ -82,7 +87,7 @@ class Bar:
     @property
     def time_ns(self) -> int:
         """When it closed, ns UTC."""
-        return self._close_time[self._row]
+        return self._close_time[self._row]  # type: ignore[no-any-return]
 
     @property
     def index(self) -> int:
@@ -209,7 +214,7 @@ class Series:
             against: Any = other._arrays[feed]
         else:
             against = np.full(len(own), float(other))
-        return memoryview(np.ascontiguousarray(function(own, against)))
+        return _memory(np.ascontiguousarray(function(own, against)))
 
     def __repr__(self) -> str:
         return f"Series({self.name}: {self.value:g})"
@@ -369,12 +374,12 @@ class Position:
     @property
     def value(self) -> float:
         """Value at the mark, in quote currency; negative when short."""
-        return int(self._state.instruments[self._index]["value"]) / 10**self._money
+        return float(int(self._state.instruments[self._index]["value"]) / 10**self._money)
 
     @property
     def unrealised(self) -> float:
         """Value minus cost, in quote currency, before fees."""
-        return (int(self._state.instruments[self._index]["value"]) - self._cost) / 10**self._money
+        return float((int(self._state.instruments[self._index]["value"]) - self._cost) / 10**self._money)
 
     @property
     def bars_held(self) -> int:

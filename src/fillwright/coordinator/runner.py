@@ -19,10 +19,11 @@ from rich.progress import Progress as ProgressBar
 
 from fillwright._version import __version__
 from fillwright.broker import Terms, lower
-from fillwright.config.load import load_config
+from fillwright.config.load import Loaded, load_config
 from fillwright.config.schema import Config
 from fillwright.config.shorthand import Shorthand, apply_shorthand
 from fillwright.coordinator.fingerprint import input_fingerprint, journal_fingerprint
+from fillwright.coordinator.interrupt import listening
 from fillwright.coordinator.isolation import Snapshot
 from fillwright.coordinator.memory import lay_out
 from fillwright.data.fx import FxSource, rate_sources
@@ -89,7 +90,7 @@ class Run:
         before = Snapshot(self.market, self._subject, 0, whole=strict)
         try:
             self._prepare()
-            self._timings["prepare_s"] = time.perf_counter() - started
+            self._timings["prepare_seconds"] = time.perf_counter() - started
             self.state = RunState.RUNNING
             self._advance(progress)
             self.state = RunState.CLOSING
@@ -102,7 +103,8 @@ class Run:
             self._fail(RunFailed(str(error), where=self._data_time(), remedy="trade smaller quantities"), RunState.FAILED)
         finally:
             self.journal.close()
-        self._timings["run_s"] = time.perf_counter() - started
+        self._timings["run_seconds"] = time.perf_counter() - started
+        self._warnings += self._driver.notes
         changes = before.changes(Snapshot(self.market, self._subject, len(self.journal), whole=strict))
         self._warnings += [f"isolation: {change} during the run" for change in changes]
         if changes and strict and self._error is None:
@@ -154,8 +156,11 @@ class Run:
 
     def _advance(self, progress: Progress | None) -> None:
         """Slices of a few hundredths of a second, so that Ctrl-C, progress and subscribers get their turn."""
-        memory = self._memory
-        assert memory is not None
+        assert self._memory is not None
+        with listening(self._memory.scalars) as interrupted:
+            self._slices(self._memory, progress, interrupted)
+
+    def _slices(self, memory: kernel_state.State, progress: Progress | None, interrupted: Callable[[], bool]) -> None:
         s = memory.scalars
         total = int(s["n_instants"])
         size = _SUBSCRIBED_SLICE if self._subscribed else _FIRST_SLICE
@@ -172,6 +177,8 @@ class Run:
                 raise self._stopped()
             if outcome == kernel_state.FAULT:
                 raise self._fault()
+            if interrupted() and outcome != kernel_state.DONE:
+                raise KeyboardInterrupt
             if progress is not None:
                 progress(int(s["instant"]), total)
             if outcome == kernel_state.DONE:
@@ -262,7 +269,7 @@ class Run:
 
     def _data_time(self) -> str:
         now = 0 if self._memory is None else int(self._memory.scalars["now"])
-        return f"data time {np.datetime64(now, 's' if now == 0 else 'ns')}Z" if now else "before the first bar"
+        return f"data time {str(np.datetime64(now, 'ns')).rstrip('0').rstrip('.')}Z" if now else "before the first bar"
 
     # -- what it leaves --------------------------------------------------------------------------------------------------
 
@@ -339,12 +346,26 @@ def run_config(
     loaded = load_config(path, overrides)
     base = Path(path).resolve().parent
     if loaded.config.strategy is None:
-        raise ConfigError("there is no strategy", where=f"{path}: strategy", remedy="strategy: {name: sma_cross, params: {fast: 10, slow: 30}}")
-    strategy = resolve(loaded.config.strategy.name, loaded.config.strategy.params, base)
-    market = load_market(loaded.config, base)
-    one = Run(strategy, market, loaded.config)
+        remedy = "strategy: {name: sma_cross, params: {fast: 10, slow: 30}}"
+        raise ConfigError("there is no strategy", where=f"{path}: strategy", remedy=remedy)
+    try:
+        strategy = resolve(loaded.config.strategy.name, loaded.config.strategy.params, base)
+    except UsageError as error:
+        raise _in_file(loaded, error, "strategy.params") from error.__cause__
+    try:
+        one = Run(strategy, load_market(loaded.config, base), loaded.config)
+    except UsageError as error:
+        raise _in_file(loaded, error) from error.__cause__
     one._warnings += loaded.warnings
     return _saved(one, progress, loaded.config.run.out if out is None else out)
+
+
+def _in_file(loaded: Loaded, error: UsageError, key: str = "") -> UsageError:
+    """The error with its place in the configuration file, where it is about a key of it."""
+    about = error.where or key
+    if about in loaded.lines:
+        error.where = f"{loaded.place(about)}: {about}"
+    return error
 
 
 def _saved(one: Run, progress: bool, out: str | Path | None) -> Result:
