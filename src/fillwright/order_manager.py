@@ -40,19 +40,23 @@ def to_lots(quantity: Number, scale: int) -> int:
     """Whole lots of a quantity, rounded toward zero."""
     if type(quantity) is int:
         return quantity * scale
-    if isinstance(quantity, Decimal):
-        return int(quantity * scale)
-    scaled = float(quantity) * scale
-    if not math.isfinite(scaled):
-        raise UsageError(f"a quantity must be a finite number, got {quantity}")
-    return int(scaled + math.copysign(abs(scaled) * _LOT_TOLERANCE, scaled))
+    try:
+        if isinstance(quantity, Decimal):
+            return int(quantity * scale)
+        scaled = float(quantity + 0.0) * scale
+        return int(scaled + math.copysign(abs(scaled) * _LOT_TOLERANCE, scaled))
+    except (TypeError, ValueError, ArithmeticError):
+        raise UsageError(f"a quantity must be a finite number, got {quantity!r}") from None
 
 
 def to_units(price: Number, scale: int) -> int:
     """Price units nearest to a price, halves up."""
-    if isinstance(price, Decimal):
-        return math.floor(price * scale + Decimal("0.5"))
-    return math.floor(price * scale + 0.5)
+    try:
+        if isinstance(price, Decimal):
+            return math.floor(price * scale + Decimal("0.5"))
+        return math.floor(price * scale + 0.5)
+    except (TypeError, ValueError, ArithmeticError):
+        raise UsageError(f"a price, value or weight must be a finite number, got {price!r}") from None
 
 
 def to_rate(fraction: Number) -> int:
@@ -296,11 +300,10 @@ class OrderManager:
             return int(SizeMode.VALUE), to_units(sizing.value, 10**self.money_decimals)
         size = value if value is not None else weight
         assert size is not None
+        amount = to_units(size, 10**self.money_decimals if value is not None else RATE_SCALE)
         if not size > 0:
-            raise UsageError(f"{given[0]} must be positive, got {size}")
-        if value is not None:
-            return int(SizeMode.VALUE), to_units(value, 10**self.money_decimals)
-        return int(SizeMode.WEIGHT), to_rate(size)
+            raise UsageError(f"{given[0]} must be positive, got {size}", remedy="sell with self.sell(...)")
+        return int(SizeMode.VALUE if value is not None else SizeMode.WEIGHT), amount
 
     def target_default(self, symbol: str, direction: int, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
         """Bring the position to the configured size, long (1) or short (-1)."""
@@ -319,7 +322,10 @@ class OrderManager:
     ) -> int:  # fmt: skip
         rule = -1 if rule_id is None else self._code(1, rule_id)
         note = -1 if tag is None else self._code(0, tag)
-        _PACK(self._buffer, 0, i, side, mode, size, kind, tif, limit, stop, expire, rule, note, 0, 0, 0, 0)
+        try:
+            _PACK(self._buffer, 0, i, side, mode, size, kind, tif, limit, stop, expire, rule, note, 0, 0, 0, 0)
+        except struct.error:
+            raise UsageError("the size or a price of the order is too large to be counted", remedy="give a smaller one") from None
         number = int(intake.submit(self._address))
         if number == intake.NO_ROOM:
             self.state.grow()
@@ -368,13 +374,12 @@ class OrderManager:
     def _price(self, i: int, price: Number | None, name: str) -> int:
         if price is None:
             return 0
-        units = to_units(price, self._price_scale[i]) if math.isfinite(price) and abs(float(price)) < 2.0**53 else 0
-        return self._positive(units, name, price)
+        return self._positive(to_units(price, self._price_scale[i]), name, price)
 
     @staticmethod
     def _positive(units: int, name: str, given: Number) -> int:
         if units <= 0:
-            raise UsageError(f"{name} must be positive, got {given}")
+            raise UsageError(f"{name} must be positive, got {given}", remedy=f"leave {name} out where there is none")
         return units
 
 
@@ -394,4 +399,6 @@ def _expiry(expire: datetime | int | None, tif: int) -> int:
         if expire.tzinfo is None:
             raise UsageError(f"expire={expire} has no time zone", remedy="give the datetime a tzinfo")
         return int(expire.timestamp()) * 10**9 + expire.microsecond * 1000
-    return int(expire)
+    if not isinstance(expire, int):
+        raise UsageError(f"expire={expire!r} is no time", remedy="a datetime with zone, or int ns UTC")
+    return expire

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import math
 import os
 import random
 import re
@@ -77,7 +76,7 @@ def daily_bars(rows: int = 1_500, start: date = date(2013, 1, 2)) -> str:
     while len(lines) <= rows:
         if day.weekday() < 5:
             first = cents + draw.randrange(-60, 61)
-            cents = max(100, first + draw.randrange(-180, 186) + int(90 * math.sin(len(lines) / 45)))
+            cents = max(100, first + draw.randrange(-180, 193))
             high, low = max(first, cents) + draw.randrange(0, 80), min(first, cents) - draw.randrange(0, 80)
             prices = ",".join(f"{value / 100:.2f}" for value in (first, high, low, cents))
             lines.append(f"{day},{prices},{draw.randrange(500_000, 5_000_000)}")
@@ -85,21 +84,26 @@ def daily_bars(rows: int = 1_500, start: date = date(2013, 1, 2)) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _masked(output: str) -> str:
+    """Without the fingerprint of the input: it covers the version and all defaults, and says nothing to a reader."""
+    return re.sub(r"(input )[0-9a-f]{32}", r"\1*", output.strip())
+
+
 def test_readme_programs_run(tmp_path: Path) -> None:
-    _needs("__init__.py", "coordinator.py")
+    _needs("__init__.py", "coordinator")
     text = README.read_text(encoding="utf-8")
     blocks = list(BLOCK.finditer(text))
     assert blocks, "README.md has no block marked <!-- run -->"
     (tmp_path / "SPY.csv").write_text(daily_bars(), encoding="utf-8")
-    for block in blocks:
+    for block in reversed(blocks):
         run = _python(block["code"], cwd=tmp_path)
         assert run.returncode == 0, f"{block['code']}\n{run.stderr}"
         if block["output"] is not None:
             # FILLWRIGHT_UPDATE=1 writes what was printed into the README instead of comparing.
             if os.environ.get("FILLWRIGHT_UPDATE"):
-                text = text.replace(block["output"], run.stdout)
+                text = text[: block.start("output")] + run.stdout + text[block.end("output") :]
             else:
-                assert run.stdout.strip() == block["output"].strip()
+                assert _masked(run.stdout) == _masked(block["output"])
     if os.environ.get("FILLWRIGHT_UPDATE"):
         README.write_text(text, encoding="utf-8")
 

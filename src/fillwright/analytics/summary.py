@@ -122,7 +122,7 @@ def _trading(facts: SummaryInputs) -> Iterator[str]:
     stages = dict(facts.funnel)
     chain = " -> ".join(f"{number:,} {stage}" for stage, number in facts.funnel if stage != "no change")
     unchanged = stages.get("no change", 0)
-    yield from _row("funnel", chain + (f" ({unchanged:,} intents changed nothing)" if unchanged else ""))
+    yield from _row("funnel", chain + (f" ({unchanged:,} of the intents changed nothing)" if unchanged else ""))
     if facts.refusals:
         shown = [f"{number:,} {what}" for what, number in facts.refusals[:MOST_LINES]]
         rest = sum(number for _, number in facts.refusals[MOST_LINES:])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import platform
+import sysconfig
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -44,6 +45,7 @@ Progress = Callable[[int, int], None]
 """Told (instants done, instants in all) several times a second."""
 
 _TABLE_OF = {"order_event": "order_events", "fill": "fills", "posting": "postings", "lot_close": "lot_closes"}
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 _FIRST_SLICE = 4096
 _SLICE_SECONDS = 0.03
 _SUBSCRIBED_SLICE = 256
@@ -123,7 +125,8 @@ class Run:
     def _prepare(self) -> None:
         try:
             preparation = self._driver.prepare(self.market, self.config)
-        except FillwrightError:
+        except FillwrightError as error:
+            error.where = error.where or self._user_place(error)
             raise
         except Exception as error:
             raise self._user_error(error) from error
@@ -198,8 +201,6 @@ class Run:
         self._deliver()
         try:
             self._driver.stop()
-        except FillwrightError:
-            raise
         except Exception as error:
             raise self._user_error(error) from error
 
@@ -232,17 +233,21 @@ class Run:
 
     def _user_error(self, error: Exception) -> FillwrightError:
         """The user's exception with the line that raised it and the data time."""
-        frames = traceback.extract_tb(error.__traceback__)
-        own = str(Path(__file__).resolve().parents[1])
-        theirs = [frame for frame in frames if not frame.filename.startswith(own)] or list(frames)
-        place = f"{theirs[-1].filename}:{theirs[-1].lineno}" if theirs else self._driver.name
-        where = f"{place}, {self._data_time()}"
+        where = f"{self._user_place(error) or self._driver.name}, {self._data_time()}"
         if isinstance(error, FillwrightError):
             wrapped = StrategyError(error.message, where=where, remedy=error.remedy)
         else:
             wrapped = StrategyError(f"{self._driver.name} raised {type(error).__name__}: {error}", where=where)
         wrapped.__cause__ = error
         return wrapped
+
+    @staticmethod
+    def _user_place(error: Exception) -> str | None:
+        """The innermost line of the user's that an exception came through, or else of an installed package; none of our own."""
+        own = str(Path(__file__).resolve().parents[1])
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(own)]
+        theirs = [frame for frame in frames if not frame.filename.startswith(_INSTALLED)] or frames
+        return f"{theirs[-1].filename}:{theirs[-1].lineno}" if theirs else None
 
     def _placed(self, error: FillwrightError) -> FillwrightError:
         if self.state in (RunState.CREATED, RunState.PREPARED):

@@ -199,7 +199,7 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     if not _is_priced(s, i):
         return _deny(s, o, Reason.NO_PRICE_YET, 0, 0)
     position = instrument["position"]
-    if s["liquidating"] != 0 and not (position * side < 0 and order["quantity"] <= abs(position)):
+    if s["liquidating"] != 0 and not (position * side < 0 and 0 < order["quantity"] <= abs(position)):
         return _deny(s, o, Reason.UNDER_MAINTENANCE, 0, 0)
     if has_limit(order["type"]):
         price = _fix_tick(s, instrument, order["limit_price"], side > 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from fillwright.errors import UsageError
 from fillwright.kernel import advance
@@ -21,6 +21,21 @@ CALLBACKS = (
 )  # fmt: skip
 
 
+class Unavailable:
+    """Stands where something will be or was; whatever is asked of it is a UsageError."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        self._error = message, remedy
+
+    def __getattr__(self, name: str) -> Any:
+        message, remedy = self._error
+        raise UsageError(message, remedy=remedy)
+
+
+BEFORE_THE_RUN = Unavailable("orders, positions and money are not there before the first bar", "use them in on_bar, not in on_start")
+AFTER_THE_RUN = Unavailable("no order is possible after the last bar", "orders: {flat_at: [run_end]} closes all positions at the end")
+
+
 class Strategy:
     """Base of all strategies. Declare parameters with ``fw.param`` and what you change with ``fw.state``; write the callbacks you
     need: ``on_start(self)``, ``on_bar(self, bar)`` or ``on_bars(self, bars)``, ``on_order(self, order, event)``, ``on_fill(self, fill)``,
@@ -33,7 +48,7 @@ class Strategy:
     _params: ClassVar[dict[str, Param]] = {}
     _states: ClassVar[dict[str, StateField]] = {}
     _desk: Desk
-    _orders: OrderManager
+    _orders: OrderManager = cast("OrderManager", BEFORE_THE_RUN)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numba.core import types
@@ -39,7 +39,7 @@ from fillwright.model.codes import OrderEvent
 from fillwright.model.columns import FILLS, ORDER_EVENTS
 from fillwright.model.instrument import Currency
 from fillwright.order_manager import Order, OrderManager
-from fillwright.strategy.base import CALLBACKS, Strategy
+from fillwright.strategy.base import AFTER_THE_RUN, BEFORE_THE_RUN, CALLBACKS, Strategy
 from fillwright.strategy.compiled import Compiled, attach_compiled
 from fillwright.strategy.driver import Preparation
 from fillwright.strategy.source import source_digest
@@ -71,7 +71,7 @@ class Callback(WrapperAddressProtocol):
 class Desk:
     """Driver of one run: a fresh copy of the strategy at a desk of its own."""
 
-    state: State
+    state: State = cast(State, BEFORE_THE_RUN)
 
     def __init__(self, strategy: Strategy) -> None:
         cls = type(strategy)
@@ -94,7 +94,7 @@ class Desk:
     def describe(self) -> dict[str, Any]:
         """Kind, name, parameters, and a digest of the strategy's source and local imports."""
         subject: Any = type(self.strategy)
-        compiled = isinstance(getattr(subject, "on_bar", None), Compiled)
+        compiled = any(isinstance(getattr(subject, name, None), Compiled) for name in ("on_bar", "on_bars"))
         return {
             "kind": "strategy",
             "name": self.name,
@@ -263,9 +263,16 @@ class Desk:
         self.tags, self.rules = manager.tags, manager.rules
         cls = type(self.strategy)
         on_bar = getattr(cls, "on_bar", None)
-        if isinstance(on_bar, Compiled):
-            return self._attach_compiled(state, on_bar)
+        on_bars = getattr(cls, "on_bars", None)
         written = {name for name in CALLBACKS if hasattr(cls, name)}
+        if isinstance(on_bar, Compiled) or isinstance(on_bars, Compiled):
+            others = sorted(written - {"on_start", "on_bar", "on_bars", "on_stop"}) + ["timers"] * bool(self._timers)
+            if others:
+                raise UsageError(
+                    f"{cls.__name__} is compiled and has {', '.join(others)}, which would never be called",
+                    remedy="leave @fw.compiled out, or do without them",
+                )
+            return self._attach_compiled(state, on_bar or on_bars, on_bars is not None)
         mask = WANTS_BAR if "on_bar" in written else 0
         mask |= WANTS_BARS if "on_bars" in written else 0
         mask |= WANTS_ORDER_EVENTS if written & set(_TRADE_CALLBACKS) else 0
@@ -274,14 +281,15 @@ class Desk:
         state.scalars["mask"] = mask
         return Callback(self._callback(mask))
 
-    def _attach_compiled(self, state: State, on_bar: Compiled) -> Callable[..., Any]:
+    def _attach_compiled(self, state: State, function: Any, on_bars: bool) -> Callable[..., Any]:
         indicators: dict[str, list[Any]] = {}
         for name, value in vars(self.strategy).items():
             if isinstance(value, Series):
                 indicators[name] = [value._arrays.get(feed) for feed in range(len(self.market.feeds))]
         states = {name: getattr(self.strategy, name) for name in type(self.strategy)._states}
         state.scalars["t_tif"] = self._manager._tif
-        return attach_compiled(state, on_bar, self.strategy.params, states, indicators)
+        decimals = self.config.account.money_decimals
+        return attach_compiled(state, function, self.strategy.params, states, indicators, on_bars, decimals)
 
     def _callback(self, mask: int) -> Callable[[int, int, int], int]:
         """The function that the kernel calls: an exception is kept and stops the run at this instant."""
@@ -321,6 +329,7 @@ class Desk:
     def _other(self, kind: int, index: int) -> None:
         """Everything that is not one bar."""
         strategy: Any = self.strategy
+        self._clock.row(0)  # series of a market with one feed read their row from its bar
         if kind == ON_BARS:
             self._bars._now = self._events_at(index)
             strategy.on_bars(self._bars)
@@ -378,6 +387,7 @@ class Desk:
 
     def stop(self) -> None:
         """Call ``on_stop``."""
+        self.strategy._orders = cast(OrderManager, AFTER_THE_RUN)
         if hasattr(self.strategy, "on_stop"):
             self.strategy.on_stop()
 

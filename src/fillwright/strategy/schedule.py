@@ -44,6 +44,10 @@ class Schedule:
     actions: Bytes
     sizes: Ints
 
+    def __post_init__(self) -> None:
+        for array in (self.offsets, self.instruments, self.actions, self.sizes):
+            array.setflags(write=False)
+
     @property
     def most(self) -> int:
         """Most cells of one instant."""
