@@ -27,7 +27,7 @@ def test_the_published_run(shared: Path) -> None:
     words = " ".join(text.split())
     for part in (
         "reconciled 2,148 marks, residual 0", "10,000.00 -> 51,422.99 USD", "414.23 %, CAGR 21.16 %", "N = 252, exchange days",
-        "-47.98 % from 2011-07-26 to 2012-07-12, not recovered, longest 584.0 days", "66 closed, 0 open", "win rate 46.97 %",
+        "-47.98 % from 2011-07-26 to 2012-07-12, not recovered, longest 584 days", "66 closed, 0 open", "win rate 46.97 %",
         "132 orders -> 132 accepted -> 132 filled -> 132 fills -> 66 trades", NO_COSTS, "fill timing next event",
         "volume at most 10 % of a bar", "0 of 132: another path", "fingerprints input aa, journal bb, data ",
     ):  # fmt: skip
@@ -60,8 +60,8 @@ def test_costs_are_named_or_missed_loudly() -> None:
     text = summary(facts)
     assert "NO COSTS" not in text
     said = dict(facts.assumptions)
-    assert "rate 0.001" in said["commission"] and "minimum 1" in said["commission"]
-    assert "rate 0.0002" in said["slippage"]
+    assert "rate 0.1 %" in said["commission"] and "minimum 1" in said["commission"]
+    assert said["slippage"] == "rate 0.02 %"
 
 
 def test_assumptions_say_what_is_unusual() -> None:

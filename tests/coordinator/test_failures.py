@@ -83,7 +83,7 @@ def failure(strategy: fw.Strategy, **options: Any) -> fw.RunFailed:
     [
         (OnBar, "on_bar", "2020-02-01T00:00"),
         (OnBars, "on_bars", "2020-02-01T00:00"),
-        (OnOrder, "on_order", "2020-01-17T00:00"),
+        (OnOrder, "on_order", "2020-01-18T00:00"),
         (OnFill, "on_fill", "2020-01-18T00:00"),
         (OnStop, "on_stop", "2020-03-01T00:00"),
         (OnTimer, "timer", "2020-01-2"),
@@ -221,8 +221,8 @@ def test_ctrl_c_is_never_lost_between_kernel_and_strategy(user_code: bool) -> No
         beat = threading.Event()
 
         def press(started: threading.Event = beat) -> None:
-            started.wait(10)
-            os.kill(os.getpid(), signal.SIGINT)
+            if started.wait(2):
+                os.kill(os.getpid(), signal.SIGINT)
 
         thread = threading.Thread(target=press)
         thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import numpy as np
 
@@ -227,8 +228,16 @@ def _cost(settings: Settings, kind: str) -> str:
     cost = _at(settings, "costs", kind)
     if not isinstance(cost, Mapping) or not _chosen(cost):
         return "none"
-    given = [f"{_plain_words(key)} {fmt.plain(value)}" for key, value in cost.items() if key != "model" and value is not None]
-    return f"{_plain_words(cost['model'])} ({', '.join(given)})" if given else _plain_words(cost["model"])
+    given = [f"{_plain_words(key)} {_amount(key, value)}" for key, value in cost.items() if key != "model" and value is not None]
+    model = _plain_words(cost["model"])
+    if not given:
+        return model
+    return ", ".join(given) if given[0].startswith(f"{model} ") else f"{model} ({', '.join(given)})"
+
+
+def _amount(key: str, value: object) -> str:
+    """A rate in percent, as people say it; anything else as it is."""
+    return f"{(100 * Decimal(str(value))).normalize():f} %" if key.endswith("rate") else fmt.plain(value)
 
 
 def _account(settings: Settings) -> str:

@@ -28,7 +28,9 @@ def count(value: float) -> str:
 
 
 def duration(days: float) -> str:
-    """Days as the largest sensible unit: 3.2 days, 5.5 h, 12 min, 30 s."""
+    """Days as the largest sensible unit: 250 days, 3.2 days, 5.5 h, 12.0 min, 30.0 s."""
+    if abs(days) >= 100:
+        return f"{number(days, 0)} days"
     for size, unit in ((1.0, "days"), (1 / 24, "h"), (1 / 1440, "min")):
         if abs(days) >= size:
             return f"{number(days / size, 1)} {unit}"

@@ -17,6 +17,8 @@ import numpy as np
 from fillwright.data.market import Market, is_sealed
 
 _SAMPLE_WORDS = 256
+_NOT_LOADED = object()
+"""Global state of a module that nobody has used yet: it begins differently in every process, so there is nothing to keep."""
 _SIMPLE = (int, float, str, bytes, bool, type(None))
 _CONTAINERS = (list, dict, set, tuple, frozenset)
 
@@ -56,7 +58,7 @@ class Snapshot:
                 found.append(f"{name} is gone")
             elif name not in self.facts:
                 found.append(f"{name} is new")
-            elif self.facts[name] != after.facts[name]:
+            elif self.facts[name] != after.facts[name] and self.facts[name] is not _NOT_LOADED:
                 found.append(f"{name} was changed")
         return tuple(found)
 
@@ -65,10 +67,10 @@ def _digest(value: object) -> str:
     return hashlib.blake2b(repr(value).encode(), digest_size=16).hexdigest()
 
 
-def _numpy_state() -> str | None:
+def _numpy_state() -> object:
     module = sys.modules.get("numpy.random")
     if module is None:
-        return None
+        return _NOT_LOADED
     state = module.get_state(legacy=False)
     return _digest((state["bit_generator"], state["state"]["pos"], state["state"]["key"].tobytes()))
 

@@ -35,6 +35,7 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
     s["offsets"], s["event_feed"] = state.pin(offsets), state.pin(market.event_feed)
     s["timers"] = state.pin(timer_flags)
     s["stop_at"] = len(instants)
+    s["uniform"] = int(len(offsets) == len(market.offsets) and len(market.event_feed) == len(instants) * len(market.feeds))
     s["now"] = instants[0]
     for name in ("seed", "latency_ns", "account_type", "fill_when", "path", "participation", "clamp_to_range", "reversal",
                  "on_short_cash", "off_tick", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
@@ -83,7 +84,16 @@ def _lay_out_instruments(state: State, market: Market, terms: Terms) -> None:
         for name in own.__dataclass_fields__:
             record[name] = getattr(own, name)
         record["bar"] = -1
+        record["safe_lots"] = _safe_lots(market, index, record)
         record["volume_left"] = -1
+
+
+def _safe_lots(market: Market, index: int, record: np.void) -> int:
+    """Largest position whose value at any price of its feed fits 64 bits without a division; -1 where there is one."""
+    if record["div"] != 1:
+        return -1
+    highest = int(market.execution_feed(index).high.max())
+    return int((2**63 - 1) // (highest * int(record["mul"])))
 
 
 def _lay_out_currencies(state: State, terms: Terms, fx: Sequence[FxSource | None]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
@@ -389,7 +390,7 @@ def _saved(one: Run, progress: bool, out: str | Path | None) -> Result:
 
 def _with_progress(one: Run) -> Result:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with ProgressBar(*columns, transient=True) as bar:
+    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(one.config.run.name, total=len(one.market.instants))
         return one.execute(lambda done, total: bar.update(task, completed=done, total=total))
 

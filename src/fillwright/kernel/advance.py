@@ -47,10 +47,18 @@ CALLBACK = types.FunctionType(types.int64(types.int64, types.int64, types.int64)
 
 
 @jit
+def _feed_of(s, first, last, k):  # type: ignore[no-untyped-def]
+    """Feed of event k, of an instant whose events are first to last: where all feeds close together it need not be looked up."""
+    if s["uniform"] != 0:
+        return k - first
+    return np.int64(load_int32(s["event_feed"], last, k))
+
+
+@jit
 def _lay_out_bars(s, first, last):  # type: ignore[no-untyped-def]
     working = s["n_working"] > 0
     for k in range(first, last):
-        f = load_int32(s["event_feed"], last, k)
+        f = _feed_of(s, first, last, k)
         if feed_at(s, f)["execution"] != 0:
             open_bar(s, f, working)
 
@@ -72,7 +80,7 @@ def _match(s, first, last):  # type: ignore[no-untyped-def]
 def _end_days(s, first, last):  # type: ignore[no-untyped-def]
     """DAY orders expire after the last bar of their instrument's day, instruments in market order."""
     if last - first == 1:
-        _end_day(s, load_int32(s["event_feed"], last, first))
+        _end_day(s, _feed_of(s, first, last, first))
         return
     for i in range(s["n_instruments"]):
         f = instrument_at(s, i)["feed"]
@@ -140,7 +148,7 @@ def _call_events(s, callback):  # type: ignore[no-untyped-def]
 @jit
 def _call_sessions(s, first, last, callback):  # type: ignore[no-untyped-def]
     for k in range(first, last):
-        feed = feed_at(s, load_int32(s["event_feed"], last, k))
+        feed = feed_at(s, _feed_of(s, first, last, k))
         if feed["execution"] != 0:
             row = feed["row"] - 1
             ends, n = feed["day_last"], feed["n"]
@@ -157,7 +165,7 @@ def _call_data(s, mask, first, last, callback):  # type: ignore[no-untyped-def]
     """Bars in feed order, or one call for the instant; then timers."""
     if mask & WANTS_BAR != 0:
         for k in range(first, last):
-            f = load_int32(s["event_feed"], last, k)
+            f = _feed_of(s, first, last, k)
             if callback(s["self"], f, feed_at(s, f)["row"] - 1) != 0:
                 return 1
     if mask & WANTS_BARS != 0 and last > first:
@@ -194,7 +202,7 @@ def _mark_closes(s, first, last):  # type: ignore[no-untyped-def]
     """The instant's bars are over: rows move on and, of execution feeds, marks become closes. Returns how many of those."""
     executed = 0
     for k in range(first, last):
-        feed = feed_at(s, load_int32(s["event_feed"], last, k))
+        feed = feed_at(s, _feed_of(s, first, last, k))
         row = feed["row"]
         feed["row"] = row + 1
         if feed["execution"] != 0:
@@ -211,13 +219,13 @@ def _trade(s, first, last, always):  # type: ignore[no-untyped-def]
     if s["n_working"] > 0 or always:
         _match(s, first, last)
     for k in range(first, last):
-        feed_at(s, load_int32(s["event_feed"], last, k))["row"] += 1
+        feed_at(s, _feed_of(s, first, last, k))["row"] += 1
     if s["n_commands"] > 0:
         process_arrivals(s)
     if s["n_working"] > 0:
         _end_days(s, first, last)
     for k in range(first, last):
-        feed_at(s, load_int32(s["event_feed"], last, k))["row"] -= 1
+        feed_at(s, _feed_of(s, first, last, k))["row"] -= 1
     return _mark_closes(s, first, last)
 
 
@@ -233,8 +241,13 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
     always = s["flat_run_end"] != 0 or s["flat_day_end"] != 0 or lookahead
     margin = s["account_type"] == AccountType.MARGIN
     mask = s["mask"]
+    uniform = s["uniform"] != 0
+    n_feeds = s["n_feeds"]
+    several = s["n_currencies"] > 1
+    first_callback = s["first_callback"]
+    stop_at = s["stop_at"]
     roomy = -1
-    while s["instant"] < s["stop_at"]:
+    while s["instant"] < stop_at:
         # room is used up by order events only: without new ones the last check still holds
         if roomy != s["n_order_events"]:
             if not has_room(s):
@@ -242,16 +255,20 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             roomy = s["n_order_events"]
         j = s["instant"]
         s["now"] = load_int64(s["instants"], count, j)
-        first = load_int64(s["offsets"], count + 1, j)
-        last = load_int64(s["offsets"], count + 1, j + 1)
+        if uniform:
+            first = j * n_feeds
+            last = first + n_feeds
+        else:
+            first = load_int64(s["offsets"], count + 1, j)
+            last = load_int64(s["offsets"], count + 1, j + 1)
         busy = always or s["n_working"] > 0 or s["n_commands"] > 0
         executed = _trade(s, first, last, always) if busy else _mark_closes(s, first, last)
         s["bars"] += executed
-        if s["n_currencies"] > 1:
+        if several:
             _update_rates(s)
-        if margin and (s["n_currencies"] > 1 or currency_at(s, 0)["gross"] != 0):
+        if margin and (several or currency_at(s, 0)["gross"] != 0):
             _check_margin(s)
-        if j >= s["first_callback"]:
+        if j >= first_callback:
             if s["event_read"] != s["n_order_events"] and _call_events(s, callback) != 0:
                 return STOPPED
             if mask & WANTS_SESSIONS != 0 and _call_sessions(s, first, last, callback) != 0:
@@ -270,7 +287,7 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             s["n_equity"] += 1
         if busy:
             for k in range(first, last):
-                instrument_at(s, feed_at(s, load_int32(s["event_feed"], last, k))["instrument"])["bar"] = -1
+                instrument_at(s, feed_at(s, _feed_of(s, first, last, k))["instrument"])["bar"] = -1
         s["instant"] = j + 1
         if s["fault"] != 0:
             return FAULT

@@ -21,7 +21,11 @@ def set_mark(s, i, price):  # type: ignore[no-untyped-def]
     instrument = instrument_at(s, i)
     instrument["mark"] = price
     if instrument["position"] != 0 or instrument["value"] != 0:
-        worth = value(instrument, price, instrument["position"])
+        position = instrument["position"]
+        if -instrument["safe_lots"] <= position <= instrument["safe_lots"]:
+            worth = price * position * instrument["mul"]
+        else:
+            worth = value(instrument, price, position)
         before = instrument["value"]
         if worth != before:
             c = currency_at(s, instrument["currency"])
@@ -45,14 +49,16 @@ def margin_of(s, fraction):  # type: ignore[no-untyped-def]
 
 @jit
 def below_maintenance(s):  # type: ignore[no-untyped-def]
-    """Whether a margin account has less equity than its positions need. The bound avoids the exact sum when it is far."""
+    """Whether a margin account has less equity than its positions need. Bounds avoid the exact sum when it is far."""
+    equity = equity_now(s)
+    if s["n_currencies"] == 1 and equity >= currency_at(s, 0)["gross"]:
+        return False
     gross = 0.0
     for k in range(s["n_currencies"]):
         if currency_at(s, k)["gross"] != 0:
             gross += float(base(s, k, currency_at(s, k)["gross"]))
     if gross == 0.0:
         return False
-    equity = equity_now(s)
     if float(equity) > gross * (float(s["maintenance_margin"]) / RATE_SCALE) * 1.000001 + s["n_instruments"] + 1.0:
         return False
     return equity < margin_of(s, s["maintenance_margin"])

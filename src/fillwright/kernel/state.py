@@ -35,7 +35,7 @@ SCALARS = _record(
     "instruments", "n_instruments", "currencies", "n_currencies", "feeds", "n_feeds", "books", "n_strategies",
     "instants", "n_instants", "offsets", "event_feed", "equity", "n_equity", "params", "state", "timers", "indicators", "driver",
     # the run
-    "self", "now", "instant", "stop_at", "first_callback", "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
+    "uniform", "self", "now", "instant", "stop_at", "first_callback", "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
     "seed", "latency_ns", "account_type", "lots_method", "fill_when", "path", "participation", "clamp_to_range", "reversal",
     "on_short_cash", "off_tick", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
     "max_open_positions", "max_position_fraction",
@@ -49,7 +49,7 @@ INSTRUMENT = _record(
     "feed", "currency", "mul", "div", "tick", "price_scale", "lot_scale", "has_volume",
     "slip_rate", "slip_ticks", "fee_order", "fee_unit", "fee_taker", "fee_maker", "fee_min", "fee_max", "through",
     "max_position", "max_order",
-    "mark", "value", "position", "row", "bar", "volume_left", "live",
+    "safe_lots", "mark", "value", "position", "row", "bar", "volume_left", "live",
     "path", "open", "first", "second", "close", "high", "low", "open_time", "close_time",
 )  # fmt: skip
 
@@ -220,7 +220,7 @@ class State:
         s["self"] = self.address
         s["work_head"] = s["work_tail"] = -1
         # An order every 16 instants fits at first; memory that nothing is written to costs nothing.
-        expected = instants // 16
+        expected = instants // 32
         for name, per_order in zip(GROWING, (1, 4, 1, 5, 1, 1, 0), strict=True):
             self._allocate(name, 64 + per_order * expected)
         self.grow()
