@@ -12,6 +12,7 @@ from fillwright._version import __version__
 
 _HOME = {
     "Strategy": "strategy.base", "param": "strategy.params", "state": "strategy.params", "compiled": "strategy.compiled",
+    "compiled_strategy": "strategy.function_form",
     "Targets": "strategy.arrays", "Signals": "strategy.arrays", "OrderList": "strategy.arrays",
     "run": "coordinator", "run_config": "coordinator", "Run": "coordinator", "Result": "result", "load_result": "result",
     "Config": "config.schema", "load_config": "config.load",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from fillwright.strategy.arrays import OrderList, Signals, Targets
     from fillwright.strategy.base import Strategy
     from fillwright.strategy.compiled import compiled
+    from fillwright.strategy.function_form import compiled_strategy
     from fillwright.strategy.params import param, state
 
 

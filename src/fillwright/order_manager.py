@@ -33,20 +33,20 @@ _MARKET, _LIMIT, _STOP, _STOP_LIMIT = (
 )
 _UNITS, _TARGET_UNITS, _CLOSE = int(SizeMode.UNITS), int(SizeMode.TARGET_UNITS), int(SizeMode.CLOSE)
 _LOT_TOLERANCE = 1e-9
-"""A quantity this close (relatively) below a whole lot counts as that lot: 0.3 x 10 is 2.9999999999999996."""
+"""A quantity this close (relatively) to a whole lot counts as that lot: 0.3 x 10 is 2.9999999999999996."""
 
 
 def to_lots(quantity: Number, scale: int) -> int:
     """Whole lots of a quantity, rounded toward zero."""
     if type(quantity) is int:
         return quantity * scale
-    try:
-        if isinstance(quantity, Decimal):
-            return int(quantity * scale)
-        scaled = float(quantity + 0.0) * scale
-        return int(scaled + math.copysign(abs(scaled) * _LOT_TOLERANCE, scaled))
-    except (TypeError, ValueError, ArithmeticError):
-        raise UsageError(f"a quantity must be a finite number, got {quantity!r}") from None
+    if isinstance(quantity, Decimal):
+        return int(quantity * scale)
+    scaled = float(quantity) * scale
+    if not math.isfinite(scaled):
+        raise UsageError(f"a quantity must be a finite number, got {quantity}")
+    nearest = math.floor(scaled + 0.5)
+    return nearest if abs(scaled - nearest) <= abs(scaled) * _LOT_TOLERANCE else int(scaled)
 
 
 def to_units(price: Number, scale: int) -> int:

@@ -39,8 +39,8 @@ def goog_market(shared: Path) -> Market:
 def goog_record(shared: Path, **report: object) -> RunRecord:
     """The 66 trades, each filled at the open of its bars, on 10,000 USD."""
     market = goog_market(shared)
-    config = Config.model_validate({"version": 1, "run": {"name": "GOOG SMA 10/30"}, "report": report})
-    tiny = Tiny(market, config=config, deposit=10_000 * 10**6)
+    settings = {"version": 1, "run": {"name": "GOOG SMA 10/30"}, "account": {"initial_cash": 10_000}, "report": report}
+    tiny = Tiny(market, config=Config.model_validate(settings))
     with open(shared / "expected/bpy-001-trades.csv", newline="") as stream:
         done = list(csv.DictReader(stream))
     at: dict[int, list[tuple[int, str]]] = {}

@@ -61,6 +61,10 @@ class Run:
     def __init__(self, strategy: Strategy | Driver, market: Market, config: Config | None = None) -> None:
         if isinstance(strategy, type):
             raise UsageError(f"{strategy.__name__} is a class", remedy=f"make a strategy of it: {strategy.__name__}(...)")
+        if not isinstance(strategy, Strategy) and not hasattr(strategy, "attach"):
+            raise UsageError(
+                f"a strategy is needed, got {type(strategy).__name__}", remedy="a Strategy, or arrays: Targets, Signals, OrderList"
+            )
         if not isinstance(market, Market):
             raise UsageError(f"a market is needed, got {type(market).__name__}", remedy='market = fw.read_bars("SPY.csv", symbol="SPY")')
         self.market = market
@@ -172,7 +176,12 @@ class Run:
             s["stop_at"] = min(total, int(s["instant"]) + size)
             s["calling"] = 1
             began = time.perf_counter()
-            outcome = advance(memory.address, self._callback)
+            try:
+                outcome = advance(memory.address, self._callback)
+            except OverflowError:
+                raise
+            except Exception as error:  # a compiled strategy raises through the kernel
+                raise self._user_error(error) from error
             if outcome == kernel_state.GROW:
                 memory.grow()
                 continue

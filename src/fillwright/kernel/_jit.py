@@ -205,6 +205,38 @@ def storing(dtype: np.dtype[Any]) -> Callable[..., Any]:
 
 
 @intrinsic
+def prefetch(typingctx: Any, address: Any) -> Any:
+    """Ask the processor to have the cache line at an address ready for writing; a hint without any effect on results."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = ir.IntType(8).as_pointer()
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
+        function = builder.module.declare_intrinsic("llvm.prefetch.p0i8", (), kind)
+        builder.call(function, [builder.inttoptr(args[0], pointer), word(1), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+def next_row(dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """A function ``(address, index)`` that prefetches the lines of one record: tables grow at their end, rarely and in turn."""
+    size = dtype.itemsize
+    lines = tuple(range(0, size + 63, 64))
+    if JIT_OFF:
+        return lambda address, index: None
+
+    @numba.njit(nogil=True)
+    def ahead(address, index):  # type: ignore[no-untyped-def]
+        start = address + index * size
+        for line in lines:
+            prefetch(start + line)
+
+    compiled: Callable[..., Any] = ahead
+    return compiled
+
+
+@intrinsic
 def call_address(typingctx: Any, address: Any, arguments: Any) -> Any:
     """Call the C function ``int64 f(int64, ...)`` at an address with a tuple of int64; a user's function reaches the kernel so."""
     count = len(arguments)

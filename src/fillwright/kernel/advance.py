@@ -187,17 +187,6 @@ def _close_drawdown(s):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _sample(s, equity):  # type: ignore[no-untyped-def]
-    """Keep the peak, the trough since, and the deepest drawdown."""
-    if equity > s["peak"] or s["n_equity"] == 0:
-        _close_drawdown(s)
-        s["peak"] = equity
-        s["trough"] = equity
-    elif equity < s["trough"]:
-        s["trough"] = equity
-
-
-@jit
 def _mark_closes(s, first, last):  # type: ignore[no-untyped-def]
     """The instant's bars are over: rows move on and, of execution feeds, marks become closes. Returns how many of those."""
     executed = 0
@@ -247,13 +236,13 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
     first_callback = s["first_callback"]
     stop_at = s["stop_at"]
     roomy = -1
-    while s["instant"] < stop_at:
+    j = s["instant"]
+    while j < stop_at:
         # room is used up by order events only: without new ones the last check still holds
         if roomy != s["n_order_events"]:
             if not has_room(s):
                 return GROW
             roomy = s["n_order_events"]
-        j = s["instant"]
         s["now"] = load_int64(s["instants"], count, j)
         if uniform:
             first = j * n_feeds
@@ -282,16 +271,23 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             match_lookahead(s)
         if executed > 0:
             equity = equity_now(s)
-            _sample(s, equity)
-            store_int64(s["equity"], count, s["n_equity"], equity)
-            s["n_equity"] += 1
+            n = s["n_equity"]
+            s["n_equity"] = n + 1
+            store_int64(s["equity"], count, n, equity)
+            if equity > s["peak"] or n == 0:
+                _close_drawdown(s)
+                s["peak"] = equity
+                s["trough"] = equity
+            elif equity < s["trough"]:
+                s["trough"] = equity
         if busy:
             for k in range(first, last):
                 instrument_at(s, feed_at(s, _feed_of(s, first, last, k))["instrument"])["bar"] = -1
-        s["instant"] = j + 1
+        j += 1
+        s["instant"] = j
         if s["fault"] != 0:
             return FAULT
-    return DONE if s["instant"] == count else PAUSE
+    return DONE if j == count else PAUSE
 
 
 @entry("void(int64)")

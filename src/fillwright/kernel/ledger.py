@@ -13,6 +13,9 @@ from fillwright.kernel.margin import set_mark
 from fillwright.kernel.state import (
     book_at,
     currency_at,
+    expect_lot,
+    expect_lot_close,
+    expect_posting,
     fill_at,
     instrument_at,
     lot_at,
@@ -37,6 +40,7 @@ def _post(s, account, strategy, symbol, currency, money, quantity, fill):  # typ
     posting["money"] = money
     posting["quantity"] = quantity
     posting["fill_id"] = fill
+    expect_posting(s["postings"], row + 5)
     if account == Books.CASH:
         currency_at(s, currency)["cash"] += money
 
@@ -106,6 +110,7 @@ def _open_lot(s, book, fill, quantity, cost, fee):  # type: ignore[no-untyped-de
     book["tail"] = k
     book["n_open"] += 1
     s["open_lots"] += 1
+    expect_lot(s["lots"], k + 1)
     return k
 
 
@@ -142,6 +147,7 @@ def _close_lots(s, book, fill):  # type: ignore[no-untyped-def]
         record["realised"] = proceeds - cost
         record["fee_in"] = fee_in
         record["fee_out"] = fee_out
+        expect_lot_close(s["lot_closes"], row + 1)
         lot["remaining"] -= take
         lot["cost"] -= cost
         lot["fee_in"] -= fee_in

@@ -28,6 +28,7 @@ from fillwright.kernel.orders import engine_order as new_engine_order
 from fillwright.kernel.rng import uniform
 from fillwright.kernel.state import (
     book_at,
+    expect_fill,
     feed_at,
     fill_at,
     instrument_at,
@@ -185,6 +186,7 @@ def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: 
     fill["fee"] = fee
     fill["queue_ahead"] = -1
     fill["reported_at"] = s["now"]
+    expect_fill(s["fills"], f + 1)
     order["cum_quantity"] += lots
     order["leaves_quantity"] -= lots
     order["cum_notional"] += notional

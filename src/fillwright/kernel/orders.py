@@ -39,6 +39,8 @@ from fillwright.kernel.state import (
     NEW_ORDER,
     book_at,
     command_at,
+    expect_order,
+    expect_order_event,
     feed_at,
     instrument_at,
     load_int64,
@@ -109,6 +111,7 @@ def emit(s, o, event, time, reason):  # type: ignore[no-untyped-def]
     record["available"] = 0
     record["late"] = 0
     record["reported_at"] = s["now"]
+    expect_order_event(s["order_events"], row + 4)
     return row
 
 
@@ -515,6 +518,7 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     order["child"] = -1
     order["accepted"] = 0
     order["tried"] = 0
+    expect_order(s["orders"], o + 1)
     return o
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fillwright.kernel._jit import jit, row_of, storing, view_of, word_of
+from fillwright.kernel._jit import jit, next_row, row_of, storing, view_of, word_of
 from fillwright.model import columns
 
 
@@ -100,6 +100,13 @@ load_int32 = word_of(np.dtype(np.int32))
 
 load_uint8 = word_of(np.dtype(np.uint8))
 """One element of a uint8 array at an address."""
+
+expect_order = next_row(columns.ORDERS.dtype)
+expect_order_event = next_row(columns.ORDER_EVENTS.dtype)
+expect_fill = next_row(columns.FILLS.dtype)
+expect_posting = next_row(columns.POSTINGS.dtype)
+expect_lot_close = next_row(columns.LOT_CLOSES.dtype)
+expect_lot = next_row(columns.LOTS.dtype)
 
 store_int64 = storing(np.dtype(np.int64))
 """``store_int64(address, length, index, value)`` into an int64 array at an address."""

@@ -17,7 +17,7 @@ from fillwright.config.rates import DURATION_UNITS, duration
 from fillwright.config.schema import Config
 from fillwright.data.bars import parse_timeframe
 from fillwright.data.market import DAY_NS, Market, suggest
-from fillwright.data.zones import from_wall, to_wall
+from fillwright.data.zones import check_zone, from_wall, to_wall
 from fillwright.errors import StrategyError, UsageError
 from fillwright.indicators import Indicator
 from fillwright.journal import Names, Scales, View
@@ -40,7 +40,7 @@ from fillwright.model.columns import FILLS, ORDER_EVENTS
 from fillwright.model.instrument import Currency
 from fillwright.order_manager import Order, OrderManager
 from fillwright.strategy.base import AFTER_THE_RUN, BEFORE_THE_RUN, CALLBACKS, Strategy
-from fillwright.strategy.compiled import Compiled, attach_compiled
+from fillwright.strategy.compiled import Compiled, attach_compiled, states_of
 from fillwright.strategy.driver import Preparation
 from fillwright.strategy.source import source_digest
 from fillwright.strategy.views import Bar, Bars, Clock, History, Position, Series
@@ -227,10 +227,11 @@ class Desk:
         """See ``Strategy.at``."""
         self._must_be_starting("at")
         parts = time.split(":")
-        if len(parts) not in (2, 3) or not all(part.isdigit() for part in parts):
+        limits = (24, 60, 60)
+        if len(parts) not in (2, 3) or not all(part.isdecimal() and int(part) < limit for part, limit in zip(parts, limits)):
             raise UsageError(f"no time of day: {time!r}", remedy='write it as "15:45"')
         seconds = sum(int(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
-        zone = timezone or self.market.instruments[0].timezone
+        zone = check_zone(timezone or self.market.instruments[0].timezone)
         walls = to_wall(self.market.instants[[0, -1]], zone)
         days = np.arange(walls[0] // DAY_NS, walls[1] // DAY_NS + 1)
         times, *_ = from_wall(days * DAY_NS + seconds * DURATION_UNITS["s"], zone)
@@ -389,6 +390,8 @@ class Desk:
         """Call ``on_stop``."""
         self.strategy._orders = cast(OrderManager, AFTER_THE_RUN)
         if hasattr(self.strategy, "on_stop"):
+            for name, value in states_of(self.state).items():  # of a compiled strategy, whose state lived in the run's memory
+                setattr(self.strategy, name, value)
             self.strategy.on_stop()
 
     # -- what the strategy's methods reach -------------------------------------------------------------------------------
