@@ -61,7 +61,9 @@ def whole(value: Decimal, scale: int, what: str) -> int:
     """value x scale as a whole number; ConfigError where that is not exact."""
     scaled = value * scale
     if scaled != scaled.to_integral_value():
-        raise ConfigError(f"{value} has more decimals than can be counted", where=what, remedy=f"the smallest step is {Decimal(1) / scale}")
+        raise ConfigError(
+            f"{value} has more decimals than can be counted", where=what, remedy=f"the smallest step is {Decimal(1) / scale}"
+        )
     return int(scaled)
 
 

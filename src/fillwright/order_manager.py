@@ -40,12 +40,13 @@ def to_lots(quantity: Number, scale: int) -> int:
     """Whole lots of a quantity, rounded toward zero."""
     if type(quantity) is int:
         return quantity * scale
-    if isinstance(quantity, Decimal):
-        return int(quantity * scale)
-    scaled = float(quantity) * scale
-    if not math.isfinite(scaled):
-        raise UsageError(f"a quantity must be a finite number, got {quantity}")
-    nearest = math.floor(scaled + 0.5)
+    try:
+        if isinstance(quantity, Decimal):
+            return int(quantity * scale)
+        scaled = float(quantity + 0.0) * scale  # float() alone would take text
+        nearest = math.floor(scaled + 0.5)
+    except (TypeError, ValueError, ArithmeticError):
+        raise UsageError(f"a quantity must be a finite number, got {quantity!r}") from None
     return nearest if abs(scaled - nearest) <= abs(scaled) * _LOT_TOLERANCE else int(scaled)
 
 

@@ -206,6 +206,7 @@ def test_keyboard_interrupt_inside_a_callback() -> None:
 
 
 @pytest.mark.parametrize("user_code", [False, True])
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_is_never_lost_between_kernel_and_strategy(user_code: bool) -> None:
     """Python would raise KeyboardInterrupt in the frame of the callback itself, where ctypes prints it and goes on."""
 
@@ -231,6 +232,32 @@ def test_ctrl_c_is_never_lost_between_kernel_and_strategy(user_code: bool) -> No
         thread.join()
         assert run.state is RunState.INTERRUPTED
         assert signal.getsignal(signal.SIGINT) is before
+
+
+SLOW = """
+import os, signal, sys, threading, time
+import fillwright as fw
+class Slow(fw.Strategy):
+    def on_bar(self, bar):
+        started.set()
+        time.sleep(0.02)
+started = threading.Event()
+def press():
+    started.wait()
+    time.sleep(0.5)
+    times.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+times = []
+threading.Thread(target=press, daemon=True).start()
+try:
+    fw.run(Slow(), fw.make_bars(1000))
+except fw.RunInterrupted as error:
+    print(type(error).__name__, time.perf_counter() - times[0] < 2.0)
+"""
+
+
+def test_sigint_stops_a_slow_strategy_soon(root: Path) -> None:
+    assert python(root, SLOW).stdout.split() == ["RunInterrupted", "True"]
 
 
 LONG = """

@@ -1,8 +1,8 @@
 """Ctrl-C while the kernel runs.
 
 Python raises KeyboardInterrupt in whatever frame it is about to run. Between the kernel and a strategy that is the frame of the
-callback itself, where nothing can catch it: ctypes prints it and goes on. So inside our own code Ctrl-C becomes a request that the
-run loop reads; inside the user's code, which may be slow, it raises as always.
+callback itself, where nothing can catch it: ctypes prints it and goes on. There Ctrl-C becomes a request that the run loop reads
+after its slice; everywhere else it raises as always.
 """
 
 from __future__ import annotations
@@ -12,26 +12,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
-_OURS = __name__.partition(".")[0] + "."
+from fillwright.strategy.desk import Callback
 
 
 @contextmanager
-def listening(scalars: Any) -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether Ctrl-C was pressed meanwhile; the kernel is then stopped after the instant in hand.
+def listening() -> Iterator[Callable[[], bool]]:
+    """Gives a function that tells whether Ctrl-C was pressed where it could not be raised. A second Ctrl-C raises in any case.
 
-    A second Ctrl-C raises at once. Signals are left alone outside the main thread and where someone else handles them.
+    Signals are left alone outside the main thread and where someone else handles them.
     """
     requested = False
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal requested
-        ours = frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_OURS)
-        if requested or not ours:
+        if requested or frame is None or frame.f_globals.get("__name__") != Callback.__module__:
             raise KeyboardInterrupt
         requested = True
-        scalars["stop_at"] = 0
 
     free = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if free:

@@ -47,7 +47,7 @@ Progress = Callable[[int, int], None]
 
 _TABLE_OF = {"order_event": "order_events", "fill": "fills", "posting": "postings", "lot_close": "lot_closes"}
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
-_FIRST_SLICE = 4096
+_FIRST_SLICE = 64
 _SLICE_SECONDS = 0.03
 _SUBSCRIBED_SLICE = 256
 
@@ -63,10 +63,13 @@ class Run:
             raise UsageError(f"{strategy.__name__} is a class", remedy=f"make a strategy of it: {strategy.__name__}(...)")
         if not isinstance(strategy, Strategy) and not hasattr(strategy, "attach"):
             raise UsageError(
-                f"a strategy is needed, got {type(strategy).__name__}", remedy="a Strategy, or arrays: Targets, Signals, OrderList"
+                f"a strategy is needed, got {type(strategy).__name__}",
+                remedy="a Strategy, or arrays: Targets, Signals, OrderList",
             )
         if not isinstance(market, Market):
-            raise UsageError(f"a market is needed, got {type(market).__name__}", remedy='market = fw.read_bars("SPY.csv", symbol="SPY")')
+            raise UsageError(
+                f"a market is needed, got {type(market).__name__}", remedy='market = fw.read_bars("SPY.csv", symbol="SPY")'
+            )
         self.market = market
         self.config = config or Config()
         self.state = RunState.CREATED
@@ -165,7 +168,7 @@ class Run:
     def _advance(self, progress: Progress | None) -> None:
         """Slices of a few hundredths of a second, so that Ctrl-C, progress and subscribers get their turn."""
         assert self._memory is not None
-        with listening(self._memory.scalars) as interrupted:
+        with listening() as interrupted:
             self._slices(self._memory, progress, interrupted)
 
     def _slices(self, memory: kernel_state.State, progress: Progress | None, interrupted: Callable[[], bool]) -> None:
@@ -277,7 +280,9 @@ class Run:
             )
         if s["fault"] == kernel_state.FAULT_ROOM:
             return RunFailed(
-                f"more than {int(s['room'])} orders at one instant from compiled code", where=where, remedy="spread them over instants"
+                f"more than {int(s['room'])} orders at one instant from compiled code",
+                where=where,
+                remedy="spread them over instants",
             )
         status, event = OrderStatus(int(s["fault_a"])), OrderEvent(int(s["fault_b"]))
         raise AssertionError(f"illegal move of an order: {status.name} on {event.name}, {where}")
@@ -342,7 +347,12 @@ class Run:
 
 
 def run(
-    strategy: Strategy | Driver, market: Market, config: Config | None = None, *, progress: bool = False, **shorthand: Unpack[Shorthand]
+    strategy: Strategy | Driver,
+    market: Market,
+    config: Config | None = None,
+    *,
+    progress: bool = False,
+    **shorthand: Unpack[Shorthand],
 ) -> Result:
     """Run a strategy, or ready-made arrays, on a market.
 
@@ -354,9 +364,7 @@ def run(
     return _saved(Run(strategy, market, effective), progress, effective.run.out)
 
 
-def run_config(
-    path: str | Path, overrides: Sequence[str] = (), out: str | Path | None = None, progress: bool = False
-) -> Result:
+def run_config(path: str | Path, overrides: Sequence[str] = (), out: str | Path | None = None, progress: bool = False) -> Result:
     """Run what a configuration file says; what ``fillwright run`` does. ``out`` wins over ``run.out``."""
     loaded = load_config(path, overrides)
     base = Path(path).resolve().parent
@@ -402,4 +410,3 @@ def _with_progress(one: Run) -> Result:
     with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(one.config.run.name, total=len(one.market.instants))
         return one.execute(lambda done, total: bar.update(task, completed=done, total=total))
-

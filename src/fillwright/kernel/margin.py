@@ -5,6 +5,7 @@ Formulae: ``docs/execution_rules.md`` §8.
 
 from __future__ import annotations
 
+from fillwright.kernel._codes import AccountType
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_of, has_limit, has_stop, value
@@ -12,7 +13,6 @@ from fillwright.kernel.state import (
     currency_at,
     instrument_at,
 )
-from fillwright.kernel._codes import AccountType
 
 
 @jit

@@ -5,7 +5,18 @@ Rules: ``docs/execution_rules.md`` §4 to §6.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import HELD, TRIGGERED, BarPath, ExitReason, Liquidity, OrderEvent, OrderType, Reason, Stage, TimeInForce
+from fillwright.kernel._codes import (
+    HELD,
+    TRIGGERED,
+    BarPath,
+    ExitReason,
+    Liquidity,
+    OrderEvent,
+    OrderType,
+    Reason,
+    Stage,
+    TimeInForce,
+)
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import exp_negative
 from fillwright.kernel.ledger import book_fill

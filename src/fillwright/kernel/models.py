@@ -5,12 +5,12 @@ Formulae: ``docs/execution_rules.md`` §5 and §8.
 
 from __future__ import annotations
 
+from fillwright.kernel._codes import OrderType
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.state import (
     currency_at,
 )
-from fillwright.kernel._codes import OrderType
 
 RATE_SCALE = 1_000_000_000
 FX_SCALE = 1_000_000_000_000

@@ -32,7 +32,6 @@ from fillwright.kernel.margin import (
     required_with_fee,
     reserve,
 )
-from fillwright.kernel.models import has_limit, has_stop
 from fillwright.kernel.state import (
     CANCEL,
     FAULT_ILLEGAL_TRANSITION,
@@ -48,7 +47,6 @@ from fillwright.kernel.state import (
     order_event_at,
 )
 from fillwright.model.lifecycle import MATRIX
-
 
 
 @jit
@@ -242,9 +240,7 @@ def fund(s, o, time, lots, price, maker):  # type: ignore[no-untyped-def]
         if allowed > 0:
             cash = s["account_type"] == AccountType.CASH
             resize(s, o, order["cum_quantity"] + allowed)
-            emit_numbers(
-                s, o, OrderEvent.SHRINK, time, Reason.SHRUNK_TO_CASH if cash else Reason.SHRUNK_TO_MARGIN, needed, funds
-            )
+            emit_numbers(s, o, OrderEvent.SHRINK, time, Reason.SHRUNK_TO_CASH if cash else Reason.SHRUNK_TO_MARGIN, needed, funds)
             return allowed
     reason = Reason.INSUFFICIENT_MARGIN
     if short:

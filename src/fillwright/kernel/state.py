@@ -35,7 +35,8 @@ SCALARS = _record(
     "instruments", "n_instruments", "currencies", "n_currencies", "feeds", "n_feeds", "books", "n_strategies",
     "instants", "n_instants", "offsets", "event_feed", "equity", "n_equity", "params", "state", "timers", "indicators", "driver",
     # the run
-    "uniform", "self", "now", "instant", "stop_at", "first_callback", "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
+    "uniform", "self", "now", "instant", "stop_at", "first_callback",
+    "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
     "seed", "latency_ns", "account_type", "lots_method", "fill_when", "path", "participation", "clamp_to_range", "reversal",
     "on_short_cash", "off_tick", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
     "max_open_positions", "max_position_fraction",

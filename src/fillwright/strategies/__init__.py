@@ -33,7 +33,9 @@ def _from_file(name: str, folder: Path) -> type[Strategy]:
     file_name, _, class_name = name.partition(":")
     file = folder / file_name
     if not file.is_file():
-        raise ConfigError(f"there is no file {file}", where="strategy.name", remedy="the path is relative to the configuration file")
+        raise ConfigError(
+            f"there is no file {file}", where="strategy.name", remedy="the path is relative to the configuration file"
+        )
     module_name = f"fillwright_user_{file.stem}"
     spec = importlib.util.spec_from_file_location(module_name, file)
     assert spec is not None and spec.loader is not None
@@ -49,5 +51,7 @@ def _from_file(name: str, folder: Path) -> type[Strategy]:
     cls = getattr(module, class_name, None)
     if not (isinstance(cls, type) and issubclass(cls, Strategy)):
         there = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, Strategy)]
-        raise ConfigError(f"{file.name} has no strategy {class_name!r}", where="strategy.name", remedy=f"it has: {', '.join(there)}")
+        raise ConfigError(
+            f"{file.name} has no strategy {class_name!r}", where="strategy.name", remedy=f"it has: {', '.join(there)}"
+        )
     return cls

@@ -1,0 +1,1 @@
+"""Everything that decides: Python strategies, compiled ones, and ready-made arrays."""

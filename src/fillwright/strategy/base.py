@@ -32,8 +32,12 @@ class Unavailable:
         raise UsageError(message, remedy=remedy)
 
 
-BEFORE_THE_RUN = Unavailable("orders, positions and money are not there before the first bar", "use them in on_bar, not in on_start")
-AFTER_THE_RUN = Unavailable("no order is possible after the last bar", "orders: {flat_at: [run_end]} closes all positions at the end")
+BEFORE_THE_RUN = Unavailable(
+    "orders, positions and money are not there before the first bar", "use them in on_bar, not in on_start"
+)
+AFTER_THE_RUN = Unavailable(
+    "no order is possible after the last bar", "orders: {flat_at: [run_end]} closes all positions at the end"
+)
 
 
 class Strategy:
@@ -73,9 +77,7 @@ class Strategy:
 
     # -- data ------------------------------------------------------------------------------------------------------------
 
-    def indicator(
-        self, function: Any, *arguments: Any, symbol: str | None = None, timeframe: str | None = None
-    ) -> Series:
+    def indicator(self, function: Any, *arguments: Any, symbol: str | None = None, timeframe: str | None = None) -> Series:
         """Declare an indicator, in ``on_start``: any function of whole arrays, ``self.indicator(talib.RSI, "close", 14)``.
 
         An array computed beforehand, one value per bar, is taken as it is; it cannot be checked for look-ahead, and the report says so.

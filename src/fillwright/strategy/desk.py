@@ -123,9 +123,7 @@ class Desk:
         timers = [times for times, _ in self._timers]
         return Preparation(self._lookbacks, np.unique(np.concatenate(timers)) if timers else None)
 
-    def indicator(
-        self, function: Any, arguments: Sequence[Any], symbol: str | None, timeframe: str | None
-    ) -> Series:
+    def indicator(self, function: Any, arguments: Sequence[Any], symbol: str | None, timeframe: str | None) -> Series:
         """Compute an indicator on the feeds that are meant; see ``Strategy.indicator``."""
         if self._started:
             raise UsageError("indicators are declared in on_start", remedy="move self.indicator(...) to on_start")

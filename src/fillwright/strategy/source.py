@@ -14,7 +14,8 @@ from typing import Any
 def source_digest(cls: Any) -> str:
     """BLAKE2b-128 in hex over the file of a class and the files beside or below it that it imports, directly or not.
 
-    The source is read once per class: what runs is the class as it was loaded. A class without a file (typed into a prompt) is digested by its own source where that can be had, else by its name.
+    The source is read once per class: what runs is the class as it was loaded. A class without a file (typed into a prompt)
+    is digested by its own source where that can be had, else by its name.
     """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(cls.__qualname__.encode())

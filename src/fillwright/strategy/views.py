@@ -142,7 +142,9 @@ class Series:
             try:
                 feed = self._feeds[key]
             except KeyError:
-                raise UsageError(f"{self.name} is not computed for {key!r}", remedy=f"there is: {', '.join(self._feeds)}") from None
+                raise UsageError(
+                    f"{self.name} is not computed for {key!r}", remedy=f"there is: {', '.join(self._feeds)}"
+                ) from None
             return Series(self.name, self._clock, {feed: self._arrays[feed]}, {key: feed})
         feed, row = self._here()
         return self._arrays[feed][: row + 1][key]
@@ -314,7 +316,9 @@ class Bars(Mapping[str, Bar]):
         try:
             feed = self._feeds[symbol]
         except KeyError:
-            raise UsageError(f"no symbol {symbol!r} in the market", remedy=f"there is: {', '.join(list(self._feeds)[:8])}") from None
+            raise UsageError(
+                f"no symbol {symbol!r} in the market", remedy=f"there is: {', '.join(list(self._feeds)[:8])}"
+            ) from None
         self._clock.row(feed)
         return self._clock.bars[feed]
 
