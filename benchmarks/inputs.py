@@ -2,7 +2,7 @@
 
     minute/     1,000,000 one-minute bars of one instrument, prices in whole cents; averages over 20 and 50 closes from exact
                 integer sums, and where the one crosses the other
-    portfolio/  500 instruments x 2,520 daily bars; every 21st day the 50 with the largest 126-day change get equal weights
+    portfolio/  500 instruments x 2,520 daily bars; every 21st day all get equal weights
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 MINUTE_BARS = 1_000_000
 INSTRUMENTS, DAYS = 500, 2_520
-REBALANCE_EVERY, CHOSEN, MOMENTUM_DAYS = 21, 50, 126
+REBALANCE_EVERY = 21
 FAST, SLOW = 20, 50
 INVESTED = 0.95
 
@@ -71,10 +71,8 @@ def portfolio_inputs() -> dict[str, np.ndarray]:
     """Many instruments; ``weights`` is NaN on days without a decision."""
     bars = walk(DAYS, INSTRUMENTS, 21, 1.5e-2)
     weights = np.full((DAYS, INSTRUMENTS), np.nan)
-    for day in range(MOMENTUM_DAYS, DAYS - 1, REBALANCE_EVERY):
-        change = bars["close"][day] / bars["close"][day - MOMENTUM_DAYS]
-        weights[day] = 0.0
-        weights[day, np.argsort(-change, kind="stable")[:CHOSEN]] = INVESTED / CHOSEN
+    for day in range(REBALANCE_EVERY - 1, DAYS - 1, REBALANCE_EVERY):
+        weights[day] = INVESTED / INSTRUMENTS
     out = {"time": START_NS + np.arange(DAYS, dtype=np.int64) * DAY_NS, "volume": bars["volume"], "weights": weights}
     for name in ("open", "high", "low", "close"):
         out[name], out[name + "_cents"] = bars[name] / 100, bars[name]

@@ -1,13 +1,13 @@
 """fillwright in the same protocol as the adapters: one strategy, three drivers, and the portfolio as target weights.
 
-    minute            Python class; averages by fw.sma, which must give the crossings of the other tools exactly
+    minute            Python class, woken on every bar
     minute:compiled   the same, compiled
     minute:signals    crossings handed in as arrays
-    portfolio         fw.Targets
+    portfolio         target weights as an array
+    portfolio:python  Python class with on_bars
 
-The clock covers the whole of fw.run: orders, ledger, journal, equity, reconciliation. A short run before it loads the kernel.
-
-Written before the engine ran; what it takes for granted is marked "assumed".
+The averages are handed in, as they are to the other tools. The clock covers the whole of fw.run: orders, ledger, journal, equity,
+fingerprints, isolation check. A short run before it loads the kernel.
 """
 
 from __future__ import annotations
@@ -22,30 +22,68 @@ import fillwright as fw
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "adapters"))
 
-from inputs import FAST, MINUTE_NS, SLOW
+from inputs import INSTRUMENTS, INVESTED, MINUTE_NS, REBALANCE_EVERY
 from protocol import CASH, FEE, QUANTITY, Arrays, clock, digest, main
 
 WARM_ROWS = 1_000
 BARS = ("open", "high", "low", "close", "volume")
 
 
-class Cross(fw.Strategy):
-    """The common strategy as a user writes it."""
+def crossing(arrays: Arrays) -> fw.Strategy:
+    """The common strategy as a user writes it, on these averages."""
+
+    class Cross(fw.Strategy):
+        def on_start(self) -> None:
+            self.fast = self.indicator(arrays.fast)
+            self.slow = self.indicator(arrays.slow)
+
+        def on_bar(self, bar) -> None:  # type: ignore[no-untyped-def]
+            if self.fast.crossed_above(self.slow):
+                self.target(bar.symbol, QUANTITY)
+            elif self.fast.crossed_below(self.slow):
+                self.close(bar.symbol)
+
+    return Cross()
+
+
+def crossing_compiled(arrays: Arrays) -> fw.Strategy:
+    """The same, compiled."""
+
+    class Cross(fw.Strategy):
+        def on_start(self) -> None:
+            self.fast = self.indicator(arrays.fast)
+            self.slow = self.indicator(arrays.slow)
+
+        on_bar = COMPILED_CROSS
+
+    return Cross()
+
+
+@fw.compiled
+def COMPILED_CROSS(ctx, p, s):  # type: ignore[no-untyped-def]  # noqa: N802
+    """Buy on a crossing above, leave on a crossing below."""
+    if ctx.crossed_above(p.fast, p.slow):
+        ctx.target(QUANTITY)
+    elif ctx.crossed_below(p.fast, p.slow):
+        ctx.close_position()
+
+
+class Rebalance(fw.Strategy):
+    """Equal weights every 21st day."""
+
+    days: int = fw.state(0)
 
     def on_start(self) -> None:
-        self.fast = self.indicator(fw.sma, "close", FAST)
-        self.slow = self.indicator(fw.sma, "close", SLOW)
+        self.weights = dict.fromkeys(self.symbols, INVESTED / INSTRUMENTS)
 
-    def on_bar(self, bar) -> None:  # type: ignore[no-untyped-def]
-        if self.fast.crossed_above(self.slow):
-            if self.position(bar.symbol).quantity == 0:
-                self.buy(bar.symbol, QUANTITY)
-        elif self.fast.crossed_below(self.slow):
-            self.close(bar.symbol)
+    def on_bars(self, bars) -> None:  # type: ignore[no-untyped-def]
+        self.days += 1
+        if self.days % REBALANCE_EVERY == 0:
+            self.target_weights(self.weights)
 
 
 def run(strategy: object, market: fw.Market) -> fw.Result:
-    """One run with the settings of the scenario. Assumed: participation=None lifts the volume cap."""
+    """One run with the settings of the scenario; no cap on volume, as in the other tools."""
     return fw.run(strategy, market, cash=CASH, commission=FEE, participation=None)
 
 
@@ -56,7 +94,7 @@ def minute_market(arrays: Arrays) -> fw.Market:
 
 
 def report(result: fw.Result, seconds: float, bars: int, decisions: np.ndarray) -> dict[str, object]:
-    """The protocol's answer. Assumed: `result.record` is the RunRecord, its equity in 10^-6 of the account currency."""
+    """The protocol's answer."""
     return {
         "seconds": seconds,
         "bars": bars,
@@ -71,7 +109,7 @@ def _minute(arrays: Arrays, strategy: Callable[[Arrays], object]) -> dict[str, o
     market, small = minute_market(arrays), Arrays(arrays.folder, WARM_ROWS)
     run(strategy(small), minute_market(small))
     subject, found = strategy(arrays), []
-    seconds = clock(lambda: found.append(run(subject, market)))
+    seconds = clock(lambda: found.__setitem__(slice(None), [run(subject, market)]))
     orders = found[0].record.tables["orders"]
     orders = orders[orders["cum_quantity"] > 0]
     rows = np.searchsorted(arrays.time + MINUTE_NS, orders["decided_at"])
@@ -80,24 +118,20 @@ def _minute(arrays: Arrays, strategy: Callable[[Arrays], object]) -> dict[str, o
 
 def minute(arrays: Arrays) -> dict[str, object]:
     """Python class."""
-    return _minute(arrays, lambda _: Cross())
+    return _minute(arrays, crossing)
 
 
 def minute_compiled(arrays: Arrays) -> dict[str, object]:
-    """The same class, compiled. Assumed: fw.compiled(Class) is called as the class is."""
-    compiled = fw.compiled(Cross)
-    return _minute(arrays, lambda _: compiled())
+    """The same class, compiled."""
+    return _minute(arrays, crossing_compiled)
 
 
 def minute_signals(arrays: Arrays) -> dict[str, object]:
-    """Arrays. Assumed: entries and exits have one cell per bar, size is in units."""
+    """Arrays."""
     return _minute(arrays, lambda cut: fw.Signals(cut.above, cut.below, size=QUANTITY))
 
 
-def portfolio(arrays: Arrays) -> dict[str, object]:
-    """Target weights. Assumed: fw.Targets takes a frame time x symbol at the close of the bar, NaN = leave alone."""
-    import pandas as pd
-
+def _portfolio(arrays: Arrays, subject: Callable[[np.ndarray], object]) -> dict[str, object]:
     days, count = arrays.close.shape
     names = [f"S{k:03d}" for k in range(count)]
     columns = {name: getattr(arrays, name).ravel() for name in BARS}
@@ -105,15 +139,25 @@ def portfolio(arrays: Arrays) -> dict[str, object]:
     market = fw.read_bars(
         {"time": time, "symbol": np.tile(names, days), **columns}, symbol_column="symbol", timeframe="1d", tz="UTC"
     )
-    closes = pd.DatetimeIndex(np.unique(market.feeds[0].close_time).astype("datetime64[ns]"), tz="UTC")
-    targets = fw.Targets(weights=pd.DataFrame(arrays.weights, closes, names))
-    found = [run(targets, market)]
-    seconds = clock(lambda: found.append(run(targets, market)))
-    return report(found[1], seconds, days * count, _changes(found[1], closes.asi8))
+    closes = np.unique(market.feeds[0].close_time)
+    strategy = subject(arrays.weights)
+    found = [run(strategy, market)]
+    seconds = clock(lambda: found.__setitem__(slice(None), [run(strategy, market)]))
+    return report(found[-1], seconds, days * count, _changes(found[-1], closes))
+
+
+def portfolio(arrays: Arrays) -> dict[str, object]:
+    """Target weights: one row per day, NaN = leave alone."""
+    return _portfolio(arrays, lambda weights: fw.Targets(weights=weights))
+
+
+def portfolio_python(arrays: Arrays) -> dict[str, object]:
+    """A Python strategy woken once a day."""
+    return _portfolio(arrays, lambda _: Rebalance())
 
 
 def _changes(result: fw.Result, closes: np.ndarray) -> np.ndarray:
-    """(day of the decision, instrument) wherever a position was opened or closed. Assumed: symbols in alphabetical order."""
+    """(day of the decision, instrument) wherever a position was opened or closed."""
     orders = result.record.tables["orders"]
     orders = orders[orders["cum_quantity"] > 0]
     held: dict[int, int] = {}
@@ -127,4 +171,5 @@ def _changes(result: fw.Result, closes: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main({"minute": minute, "minute:compiled": minute_compiled, "minute:signals": minute_signals, "portfolio": portfolio})
+    main({"minute": minute, "minute:compiled": minute_compiled, "minute:signals": minute_signals, "portfolio": portfolio,
+          "portfolio:python": portfolio_python})

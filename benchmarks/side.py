@@ -54,7 +54,8 @@ PROGRAMS = (
     _tool("nautilus_trader", "minute", 100_000),
     _tool("backtrader", "minute", 100_000),
     Program(YARDSTICK, "numba", ".venv", "adapters/run_bare.py", "portfolio", 10_000),
-    Program("fillwright", "fillwright", ".venv", "ours.py", "portfolio", 10_000),
+    Program("fillwright arrays", "fillwright", ".venv", "ours.py", "portfolio", 10_000),
+    Program("fillwright", "fillwright", ".venv", "ours.py", "portfolio:python", 10_000),
     _tool("vectorbt", "portfolio", 10_000, ".venv-bench-vectorbt"),
     _tool("bt", "portfolio", 10_000),
 )

@@ -35,14 +35,14 @@ fw.run(Hold(), market, cash=10_000)
 # Written to a file of its own each time, so that nothing of it is in any cache.
 COMPILED = TINY + """
 
-@fw.compiled
 class Hold(fw.Strategy):
     entries: int = fw.state(0)
 
-    def on_bar(self, bar):
-        if self.entries == 0:
-            self.entries += 1
-            self.buy(bar.symbol, 1)
+    @fw.compiled
+    def on_bar(ctx, p, s):
+        if s.entries == 0:
+            s.entries += 1
+            ctx.buy(1)
 
 
 fw.run(Hold(), market, cash=10_000)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fillwright.broker import Terms
+from fillwright.broker import InstrumentTerms, Terms
 from fillwright.data.fx import FxSource
-from fillwright.data.market import Feed, Market
+from fillwright.data.market import COLUMNS, Market
 from fillwright.kernel import ledger
 from fillwright.kernel.models import FX_SCALE
 from fillwright.kernel.state import State
@@ -29,6 +29,7 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
         feeds=len(market.feeds),
         strategies=1,
         instants=len(instants),
+        bars=len(market.event_feed),
     )
     s = state.scalars
     s["instants"], s["n_instants"] = state.pin(instants), len(instants)
@@ -42,8 +43,7 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
                  "max_open_positions", "max_position_fraction"):  # fmt: skip
         s[name] = int(getattr(terms, name))
     s["lots_method"] = int(terms.lots)
-    for number, feed in enumerate(market.feeds):
-        _lay_out_feed(state, number, feed)
+    _lay_out_feeds(state, market)
     _lay_out_instruments(state, market, terms)
     _lay_out_currencies(state, terms, fx)
     return state
@@ -60,40 +60,36 @@ def _time_line(market: Market, timers: Ints | None) -> tuple[Ints, Ints, np.ndar
     return instants, offsets, np.isin(instants, wanted).astype(np.uint8)
 
 
-def _lay_out_feed(state: State, number: int, feed: Feed) -> None:
-    record = state.feeds[number]
-    record["instrument"] = feed.instrument
-    record["execution"] = int(feed.execution)
-    record["timeframe"] = feed.timeframe_ns
-    record["n"] = len(feed)
-    for name, array in feed.arrays().items():
-        record[name] = state.pin(array)
-    if feed.execution:
-        state.instruments[feed.instrument]["feed"] = number
+def _lay_out_feeds(state: State, market: Market) -> None:
+    records, feeds = state.feeds, market.feeds
+    state.kept.append(market)
+    records["instrument"] = [feed.instrument for feed in feeds]
+    records["execution"] = [feed.execution for feed in feeds]
+    records["timeframe"] = [feed.timeframe_ns for feed in feeds]
+    records["n"] = [len(feed.close_time) for feed in feeds]
+    for k, name in enumerate(COLUMNS):
+        records[name] = market.addresses[:, k]
+    trading = np.flatnonzero(records["execution"])
+    state.instruments["feed"][records["instrument"][trading]] = trading
 
 
 def _lay_out_instruments(state: State, market: Market, terms: Terms) -> None:
     decimals = {currency.code: currency.decimals for currency in terms.currencies}
     order = {currency.code: index for index, currency in enumerate(terms.currencies)}
-    for index, (instrument, own) in enumerate(zip(market.instruments, terms.instruments, strict=True)):
-        record = state.instruments[index]
-        record["currency"] = order[instrument.quote]
-        record["mul"], record["div"] = instrument.money_ratio(decimals[instrument.quote])
-        record["tick"] = instrument.tick
-        record["price_scale"], record["lot_scale"] = instrument.price_scale, instrument.quantity_scale
-        for name in own.__dataclass_fields__:
-            record[name] = getattr(own, name)
-        record["bar"] = -1
-        record["safe_lots"] = _safe_lots(market, index, record)
-        record["volume_left"] = -1
-
-
-def _safe_lots(market: Market, index: int, record: np.void) -> int:
-    """Largest position whose value at any price of its feed fits 64 bits without a division; -1 where there is one."""
-    if record["div"] != 1:
-        return -1
-    highest = int(market.execution_feed(index).high.max())
-    return int((2**63 - 1) // (highest * int(record["mul"])))
+    records, instruments = state.instruments, market.instruments
+    ratios = np.array([instrument.money_ratio(decimals[instrument.quote]) for instrument in instruments], np.int64)
+    records["mul"], records["div"] = ratios[:, 0], ratios[:, 1]
+    records["currency"] = [order[instrument.quote] for instrument in instruments]
+    records["tick"] = [instrument.tick for instrument in instruments]
+    records["price_scale"] = [instrument.price_scale for instrument in instruments]
+    records["lot_scale"] = [instrument.quantity_scale for instrument in instruments]
+    for name in InstrumentTerms.__dataclass_fields__:
+        records[name] = [getattr(own, name) for own in terms.instruments]
+    records["bar"] = -1
+    records["volume_left"] = -1
+    # the largest position whose value at any price of its feed fits 64 bits without a division; -1 where there is one
+    bound = (2**63 - 1) // (np.array(market.highest, np.int64) * records["mul"])
+    records["safe_lots"] = np.where(records["div"] == 1, bound, -1)
 
 
 def _lay_out_currencies(state: State, terms: Terms, fx: Sequence[FxSource | None]) -> None:
@@ -108,4 +104,3 @@ def _lay_out_currencies(state: State, terms: Terms, fx: Sequence[FxSource | None
         if amount:
             ledger.deposit(state.address, index, amount)
     state.scalars["peak"] = state.scalars["trough"] = 0
-    state.scalars["drawdown_peak"] = 1  # a drawdown of 0 / 1: every real one is deeper

@@ -132,6 +132,21 @@ class Market:
         return {feed.instrument: index for index, feed in enumerate(self.feeds) if feed.execution}
 
     @cached_property
+    def addresses(self) -> Ints:
+        """Addresses of the columns, int64[feeds, COLUMNS], 0 where a feed has none: what a run points at."""
+        table = np.zeros((len(self.feeds), len(COLUMNS)), np.int64)
+        for row, feed in zip(table, self.feeds, strict=True):
+            for k, name in enumerate(COLUMNS):
+                array = getattr(feed, name)
+                row[k] = 0 if array is None else array.__array_interface__["data"][0]
+        return table
+
+    @cached_property
+    def highest(self) -> tuple[int, ...]:
+        """Largest price of each instrument's execution feed, in price units."""
+        return tuple(int(self.execution_feed(k).high.max()) for k in range(len(self.instruments)))
+
+    @cached_property
     def digest(self) -> str:
         """BLAKE2b-128 in hex over the instruments' properties and the feeds' canonical columns.
 

@@ -206,7 +206,7 @@ def book_at(s, k):  # type: ignore[no-untyped-def]
 class State:
     """Owner of a run's memory. ``scalars`` is the SCALARS record; ``address`` is what the kernel is called with."""
 
-    def __init__(self, *, instruments: int, currencies: int, feeds: int, strategies: int, instants: int) -> None:
+    def __init__(self, *, instruments: int, currencies: int, feeds: int, strategies: int, instants: int, bars: int) -> None:
         self._scalars = np.zeros(1, SCALARS)
         self.scalars: Any = self._scalars[0]
         self.address = int(self._scalars.ctypes.data)
@@ -227,8 +227,8 @@ class State:
         s["room"] = 4 * instruments + 1024
         s["self"] = self.address
         s["work_head"] = s["work_tail"] = -1
-        # An order every 16 instants fits at first; memory that nothing is written to costs nothing.
-        expected = instants // 32
+        # An order every 20 bars fits at first: memory that nothing is written to costs nothing, a copy does.
+        expected = bars // 20
         for name, per_order in zip(GROWING, (1, 4, 1, 5, 1, 1, 0), strict=True):
             self._allocate(name, 64 + per_order * expected)
         self.grow()
@@ -243,13 +243,13 @@ class State:
         self.scalars[f"{name}_cap"] = rows
 
     def grow(self) -> None:
-        """Give every table head-room for the next instants: at least what :func:`has_room` asks for, and half again."""
+        """Give every table head-room for the next instants: at least what :func:`has_room` asks for, and as much again."""
         s = self.scalars
         need = needs(s)
         for name, extra in zip(GROWING, need, strict=True):
             wanted = int(s[f"n_{name}"]) + int(extra)
             if wanted > int(s[f"{name}_cap"]):
-                self._allocate(name, wanted + wanted // 2)
+                self._allocate(name, 2 * wanted)
 
     def pin(self, array: np.ndarray[Any, Any]) -> int:
         """Address of an array that must live as long as the run."""

@@ -1,0 +1,88 @@
+"""Tables that grow in the middle of a run, and runs without compilation, change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import fillwright as fw
+from coordinator.worlds import Alternate, fingerprint, minutes
+from fillwright.kernel import state as kernel_state
+from fillwright.kernel.state import GROWING, State
+from oracle import harness
+from strategies import random_scenario
+
+GROWN: list[str] = []
+
+
+@pytest.fixture
+def stingy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """States that begin with hardly any room and never take more than they must."""
+    made = State.__init__
+    GROWN.clear()
+
+    def small(self: State, **sizes: int) -> None:
+        made(self, **sizes)
+        self.scalars["room"] = 1
+        for name in GROWING:
+            self._allocate(name, max(int(self.scalars[f"n_{name}"]), 1))
+
+    def grow(self: State) -> None:
+        for name, extra in zip(GROWING, kernel_state.needs(self.scalars), strict=True):
+            wanted = int(self.scalars[f"n_{name}"]) + int(extra)
+            if wanted > int(self.scalars[f"{name}_cap"]):
+                self._allocate(name, wanted)
+                GROWN.append(name)
+
+    monkeypatch.setattr(State, "__init__", small)
+    monkeypatch.setattr(State, "grow", grow)
+    yield
+
+
+@pytest.mark.kernel
+@pytest.mark.nojit
+def test_growth_keeps_results(stingy: None) -> None:
+    for seed in range(6):
+        assert harness.difference(random_scenario(seed)) == ""
+    assert set(GROWN) >= set(GROWING) - {"commands"}
+    assert len(GROWN) > 200
+
+
+@pytest.mark.kernel
+def test_growth_keeps_the_records_of_a_whole_run(stingy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy(fw.Strategy):
+        def on_bar(self, bar: Any) -> None:
+            self.cancel_all()
+            for step in range(bar.index % 5):
+                self.buy(bar.symbol, 1, limit=bar.close * (1 - step / 1000))
+            self.target(bar.symbol, bar.index % 7 - 3)
+
+    market = minutes(400)
+    tight = fw.run(Busy(), market, leverage=10)
+    assert len(GROWN) > 500
+    monkeypatch.undo()
+    roomy = fw.run(Busy(), market, leverage=10)
+    assert fingerprint(tight) == fingerprint(roomy)
+    for name, rows in roomy.record.tables.items():
+        assert [tuple(row) for row in rows] == [tuple(row) for row in tight.record.tables[name]]
+
+
+@pytest.mark.kernel
+@pytest.mark.nojit
+def test_the_reference_agrees_compiled_or_not() -> None:
+    """A few scenarios that also run as plain Python (the whole comparison is in ``tests/oracle``)."""
+    for seed in range(100, 112):
+        assert harness.difference(random_scenario(seed)) == ""
+
+
+@pytest.mark.nojit
+def test_a_whole_run_compiled_or_not() -> None:
+    """The fingerprint is that of the compiled kernel: arithmetic does not depend on who does it."""
+    result = fw.run(Alternate(), minutes(300), commission={"model": "rate", "rate": "0.1%", "minimum": 1}, slippage="2bp")
+    assert result.certificate.ok
+    assert fingerprint(result)[1] == JOURNAL
+
+
+JOURNAL = "to be filled in"
