@@ -285,8 +285,9 @@ class Journal:
                     ) from error
 
     def close(self) -> None:
-        """Drop all subscribers; afterwards ``len(journal) == 0``."""
+        """Drop all subscribers; afterwards ``len(journal) == 0`` and nothing of the run is held."""
         self._subscribers.clear()
+        self._order_symbol = None
 
     def _symbol_of(self, row: np.void) -> int:
         if self._order_symbol is None or "order_id" not in (row.dtype.names or ()):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import fillwright as fw
@@ -57,6 +60,7 @@ def test_runs_at_the_same_time_do_not_meet() -> None:
 
 PROGRAM = """
 import sys
+import weakref
 sys.path.insert(0, sys.argv[1])
 import fillwright as fw
 from coordinator.worlds import Alternate, days, fingerprint
@@ -144,6 +148,7 @@ def test_a_run_from_csv_imports_no_pandas_scipy_or_optuna(root: Path, tmp_path: 
     (tmp_path / "x.csv").write_text(CSV)
     program = """
 import sys
+import weakref
 import fillwright as fw
 class S(fw.Strategy):
     def on_start(self):
@@ -186,3 +191,34 @@ def test_one_character_of_the_kernel_changes_the_cache_folder(root: Path, tmp_pa
     (package / "trades.py").write_text("", encoding="utf-8")
     assert folder(NUMBA_BOUNDSCHECK="0") == first  # not part of the kernel
     assert folder(NUMBA_BOUNDSCHECK="1") != first
+
+
+@pytest.mark.parametrize("kind", ["python", "compiled", "arrays"])
+def test_nothing_holds_a_result_that_its_user_has_dropped(kind: str) -> None:
+    """Without the garbage collector's help: memory of many runs in a row is that of one."""
+    market = fw.make_bars(500, seed=1, timeframe="1min")
+
+    class Written(fw.Strategy):
+        def on_start(self) -> None:
+            self.average = self.indicator(fw.sma, "close", 5)
+
+        def on_bar(self, bar: object) -> None:
+            if self.average.crossed_above(bar.close):  # type: ignore[attr-defined]
+                self.buy(bar.symbol, 1)  # type: ignore[attr-defined]
+
+    class Compiled(fw.Strategy):
+        @fw.compiled
+        def on_bar(ctx, p, s):  # type: ignore[no-untyped-def]
+            if ctx.row == 5:
+                ctx.buy(1)
+
+    subject = {"python": Written, "compiled": Compiled, "arrays": lambda: fw.Targets(units=np.ones(500))}[kind]()
+    gc.collect()
+    gc.disable()
+    try:
+        result = fw.run(subject, market)
+        held = weakref.ref(result.record)
+        del result
+        assert held() is None
+    finally:
+        gc.enable()

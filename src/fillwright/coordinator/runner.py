@@ -83,6 +83,7 @@ class Run:
         self._timings: dict[str, float] = {}
         self._delivered = dict.fromkeys(KINDS, 0)
         self._memory: kernel_state.State | None = None
+        self._callback: Callable[..., Any] | None = None
         scales = Scales.of(market.instruments, self._terms.currencies)
         self.journal = Journal(self._names(), scales, self._order_symbol)
 
@@ -125,6 +126,8 @@ class Run:
         if self._error is None:
             self.state = RunState.RECONCILED
         result = Result(self._record())
+        self._driver.release()
+        self._memory = self._callback = None
         if self._error is not None:
             self._error.result = result  # type: ignore[attr-defined]
             raise self._error

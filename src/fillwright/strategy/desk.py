@@ -392,6 +392,16 @@ class Desk:
                 setattr(self.strategy, name, value)
             self.strategy.on_stop()
 
+    def release(self) -> None:
+        """Let go of the run's memory and of the strategy's hold on this desk: a result is freed when its user drops it."""
+        if hasattr(self, "_clock"):
+            self._clock.state = None
+        self._timers.clear()
+        for name in ("_desk", "_orders"):
+            vars(self.strategy).pop(name, None)
+        for name in ("state", "_manager", "_positions"):
+            vars(self).pop(name, None)
+
     # -- what the strategy's methods reach -------------------------------------------------------------------------------
 
     def feed(self, symbol: str, timeframe: str | None) -> int:

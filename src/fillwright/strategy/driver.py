@@ -52,3 +52,6 @@ class Driver(Protocol):
 
     def stop(self) -> None:
         """The run is over (``on_stop``)."""
+
+    def release(self) -> None:
+        """Let go of the state: the result is made."""

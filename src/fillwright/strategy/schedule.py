@@ -138,6 +138,9 @@ class ReadyMade:
     def stop(self) -> None:
         """Nothing is left to do."""
 
+    def release(self) -> None:
+        """Nothing is held."""
+
 
 def whole_sizes(values: Floats, what: str, instruments: Ints32, market: Market, config: Config) -> Ints:
     """Whole numbers of sizes: weights in 10^-9 and values in money units (nearest, halves up), units in lots (toward zero)."""
