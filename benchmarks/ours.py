@@ -60,7 +60,7 @@ def crossing_compiled(arrays: Arrays) -> fw.Strategy:
 
 
 @fw.compiled
-def COMPILED_CROSS(ctx, p, s):  # type: ignore[no-untyped-def]  # noqa: N802
+def COMPILED_CROSS(ctx, p, s):  # type: ignore[no-untyped-def]
     """Buy on a crossing above, leave on a crossing below."""
     if ctx.crossed_above(p.fast, p.slow):
         ctx.target(QUANTITY)

@@ -123,7 +123,7 @@ def test_a_strategy_that_raises_is_a_message_and_a_folder_of_what_was(cli: Cli, 
     assert run["state"] == "failed"
     assert "no such luck" in run["error"]
     assert pq.read_table(place / "failed" / "fills.parquet").num_rows > 0
-    cli("verify", "failed")
+    assert "THE RUN FAILED" in cli("verify", "failed").stdout
     text = cli("report", "failed").stdout
     assert text.strip() == str(Path("failed") / "report.html")
     assert "no such luck" in (place / "failed" / "report.html").read_text(encoding="utf-8")

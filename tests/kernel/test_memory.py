@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import fillwright as fw
 from coordinator.worlds import Alternate, fingerprint, minutes
+from fillwright.coordinator import runner
+from fillwright.coordinator.memory import lay_out
 from fillwright.kernel import state as kernel_state
 from fillwright.kernel.state import GROWING, State
 from oracle import harness
@@ -18,16 +19,16 @@ GROWN: list[str] = []
 
 
 @pytest.fixture
-def stingy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def stingy(monkeypatch: pytest.MonkeyPatch) -> None:
     """States that begin with hardly any room and never take more than they must."""
-    made = State.__init__
     GROWN.clear()
 
-    def small(self: State, **sizes: int) -> None:
-        made(self, **sizes)
-        self.scalars["room"] = 1
+    def small(*arguments: Any) -> State:
+        state = lay_out(*arguments)
+        state.scalars["room"] = 1
         for name in GROWING:
-            self._allocate(name, max(int(self.scalars[f"n_{name}"]), 1))
+            state._allocate(name, max(int(state.scalars[f"n_{name}"]), 1))
+        return state
 
     def grow(self: State) -> None:
         for name, extra in zip(GROWING, kernel_state.needs(self.scalars), strict=True):
@@ -36,9 +37,9 @@ def stingy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 self._allocate(name, wanted)
                 GROWN.append(name)
 
-    monkeypatch.setattr(State, "__init__", small)
+    monkeypatch.setattr(harness, "lay_out", small)
+    monkeypatch.setattr(runner, "lay_out", small)
     monkeypatch.setattr(State, "grow", grow)
-    yield
 
 
 @pytest.mark.kernel

@@ -47,7 +47,7 @@ def test_percent_fee_fixed_fee_and_slippage(shared: Path, variant: str, side: st
     published = case(shared, "vbt-001")
     dates = np.array([row[0] for row in published["input"]["inline_rows"]], "datetime64[D]")
     prices = np.array([float(row[1]) for row in published["input"]["inline_rows"]])
-    columns = {"date": dates, **{name: prices for name in ("open", "high", "low", "close")}}
+    columns = {"date": dates, **dict.fromkeys(("open", "high", "low", "close"), prices)}
     market = fw.read_bars(columns, symbol="X", timeframe="1d", instrument=Instrument("X"))
     first, second = ("buy", "sell") if side == "long" else ("sell", "buy")
     plan = [(bar, call, (1,)) for bar, call in ((0, first), (1, second), (3, first), (4, second))]
@@ -217,7 +217,8 @@ def test_order_prices_go_to_the_tick_away_from_the_market(shared: Path) -> None:
         if 0 < fraction <= 0.05 or fraction >= 0.95:
             continue
         instrument = Instrument("X", price_decimals=9, tick=units)
-        script = [f"09:31 {side} 1 {kind} {price:.9f}" for side, kind in (("buy", "limit"), ("sell", "stop"), ("sell", "limit"), ("buy", "stop"))]
+        orders = (("buy", "limit"), ("sell", "stop"), ("sell", "limit"), ("buy", "stop"))
+        script = [f"09:31 {side} 1 {kind} {price:.9f}" for side, kind in orders]
         found = play("09:31 1.5\n09:32 1.5", "\n".join(script), instrument=instrument, orders={"off_tick": "passive"})
         orders = found.record.tables["orders"]
         for number, expected in enumerate((down, down, up, up)):

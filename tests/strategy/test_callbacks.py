@@ -196,7 +196,7 @@ def test_a_compiled_strategy_with_callbacks_that_would_never_come_is_an_error() 
 
     class Compiled(fw.Strategy):
         @fw.compiled
-        def on_bar(ctx, p, s):  # type: ignore[no-untyped-def]  # noqa: N805
+        def on_bar(ctx, p, s):  # type: ignore[no-untyped-def]
             ctx.target(1)
 
         def on_fill(self, fill: Any) -> None: ...

@@ -43,7 +43,7 @@ def verify_folder(path: str | os.PathLike[str], *, hashes: bool = True) -> Verif
             raise CheckFailed(f"{error.message} ({'; '.join(changed)})", where=error.where, remedy=error.remedy) from error
         raise
     inputs = tuple(f"{name}: {', '.join(columns)}" for name, columns in _inputs(audit.folder).items())
-    return Verification(str(base), (*checks, *audit.checks), inputs)
+    return Verification(str(base), (*checks, *audit.checks), inputs, audit.folder.state.lower())
 
 
 def _recompute(base: Path) -> Audit:

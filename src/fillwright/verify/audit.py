@@ -30,11 +30,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome of verifying one folder; ``inputs`` are the columns that were taken as given."""
+    """The outcome of verifying one folder; ``inputs`` are the columns that were taken as given.
+
+    ``state`` is how the run ended: what a failed run left behind can be verified too, up to where it stopped.
+    """
 
     folder: str
     checks: tuple[Check, ...]
     inputs: tuple[str, ...] = ()
+    state: str = "reconciled"
 
     @property
     def ok(self) -> bool:
@@ -46,7 +50,10 @@ class Verification:
         failed = [check for check in self.checks if not check.ok]
         numbers = sum(check.count for check in self.checks)
         verdict = "verified" if self.ok else f"NOT VERIFIED: {len(failed)} of {len(self.checks)} checks failed"
-        lines = [f"{verdict}: {self.folder}", f"  {len(self.checks)} checks, {numbers:,} numbers compared"]
+        lines = [f"{verdict}: {self.folder}"]
+        if self.state in ("failed", "interrupted"):
+            lines.append(f"  THE RUN {self.state.upper()}: this is what it left behind until then")
+        lines.append(f"  {len(self.checks)} checks, {numbers:,} numbers compared")
         groups: dict[str, list[Check]] = {}
         for check in self.checks:
             groups.setdefault(check.name.split(".")[0], []).append(check)
@@ -69,7 +76,9 @@ class Verification:
         """The same for machines."""
         checks = [{"name": c.name, "ok": c.ok, "count": c.count, "detail": c.detail} for c in self.checks]
         return json.dumps(
-            {"ok": self.ok, "folder": self.folder, "checks": checks, "inputs": list(self.inputs)}, indent=1, ensure_ascii=False
+            {"ok": self.ok, "state": self.state, "folder": self.folder, "checks": checks, "inputs": list(self.inputs)},
+            indent=1,
+            ensure_ascii=False,
         )
 
 
