@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 import fillwright as fw
 from fillwright.model.codes import OrderEvent, OrderStatus
 from scenarios.table import clock, market
@@ -192,8 +194,6 @@ def test_only_what_is_written_is_called() -> None:
 
 
 def test_a_compiled_strategy_with_callbacks_that_would_never_come_is_an_error() -> None:
-    import pytest
-
     class Compiled(fw.Strategy):
         @fw.compiled
         def on_bar(ctx, p, s):  # type: ignore[no-untyped-def]
@@ -203,3 +203,10 @@ def test_a_compiled_strategy_with_callbacks_that_would_never_come_is_an_error() 
 
     with pytest.raises(fw.UsageError, match="has on_fill, which would never be called"):
         fw.run(Compiled(), market(BARS))
+
+
+@pytest.mark.parametrize(("name", "hint"), [("on_bra", "on_bar"), ("on_filled", "on_fill"), ("on_quote", "callbacks: on_start")])
+def test_a_callback_that_would_never_be_called_is_an_error(name: str, hint: str) -> None:
+    with pytest.raises(fw.UsageError, match="would never be called") as error:
+        type("Misspelt", (fw.Strategy,), {name: lambda self, *rest: None})
+    assert hint in (error.value.remedy or "")

@@ -34,7 +34,7 @@ def _uniform(seed, a, b, c):  # type: ignore[no-untyped-def]
 
 def _uniform_python(seed: int, a: int, b: int, c: int) -> float:
     with np.errstate(over="ignore"):
-        return float(_uniform(seed & (2**64 - 1), a, b, c))
+        return float(_uniform(*(int(word) & (2**64 - 1) for word in (seed, a, b, c))))
 
 
 uniform = _uniform_python if JIT_OFF else _uniform

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -61,6 +62,11 @@ class Strategy:
             raise UsageError(
                 f"{cls.__name__} has both on_bar and on_bars", remedy="keep on_bar (per instrument) or on_bars (once per instant)"
             )
+        for name in vars(cls):
+            if name.startswith("on_") and name not in CALLBACKS:
+                near = difflib.get_close_matches(name, CALLBACKS, 1)
+                hint = f"did you mean {near[0]}?" if near else f"callbacks: {', '.join(CALLBACKS)}"
+                raise UsageError(f"{cls.__name__}.{name} would never be called: there is no such callback", remedy=hint)
 
     def __init__(self, **params: Any) -> None:
         self._values = checked(type(self), self._params, params)

@@ -1,0 +1,205 @@
+"""What we rely on in the compiler: caching of eager signatures, one binary for all callbacks, exceptions, bounds checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from numba import types
+
+import fillwright as fw
+from coordinator.worlds import days, python
+from fillwright.broker import lower
+from fillwright.coordinator.memory import lay_out
+from fillwright.kernel import _jit, advance, intake
+from fillwright.kernel.state import DONE, STOPPED, WANTS_BAR, State
+from fillwright.strategy.desk import Callback
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(_jit.JIT_OFF, reason="is about compiled code, and compilation is off"),
+]
+
+SIGNATURE = types.int64(types.int64, types.int64, types.int64)
+
+
+def state_of(market: fw.Market) -> State:
+    """A run's memory that wants to be called for every bar."""
+    state = lay_out(market, lower(fw.Config(), market.instruments), [None])
+    state.scalars["mask"] = WANTS_BAR
+    state.scalars["calling"] = 1
+    state.grow()
+    return state
+
+
+# -- caching ----------------------------------------------------------------------------------------------------------------------
+
+KERNEL = """
+from numba import njit, types
+def helper(x):
+    return 3 * x
+CALLBACK = types.FunctionType(types.int64(types.int64))
+@njit(types.int64(types.int64, CALLBACK), cache=True)
+def loop(n, callback):
+    total = 0
+    for k in range(n):
+        total += callback(k)
+    return total
+"""
+USER = """
+import sys
+from pathlib import Path
+from numba import njit, types
+import kernel
+@njit(types.int64(types.int64))
+def twice(x):
+    return 2 * x
+@njit(types.int64(types.int64))
+def square(x):
+    return x * x
+assert kernel.loop(4, twice) == 12 and kernel.loop(4, square) == 14
+stats = kernel.loop.stats
+print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), len(list(Path(sys.argv[1]).rglob("*.nb*"))))
+"""
+
+
+def test_an_eager_signature_with_a_function_type_is_cached(root: Path, tmp_path: Path) -> None:
+    """In a second process nothing is compiled but the user's own function, whichever that is."""
+    (tmp_path / "kernel.py").write_text(KERNEL)
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
+    answers = [python(root, USER, str(tmp_path / "cache"), cwd=tmp_path, **environment).stdout.split() for _ in range(2)]
+    assert answers == [["0", "1", "2"], ["1", "0", "2"]]
+
+
+SECOND = """
+from pathlib import Path
+from fillwright.kernel import _jit, advance, drivers, intake, ledger
+files = sorted(_jit.cache_folder().rglob("*.nb*"))
+entries = [value for module in (advance, drivers, intake, ledger) for value in vars(module).values() if hasattr(value, "stats")]
+entries = {entry.py_func.__qualname__: entry for entry in entries if entry.signatures}
+hits = {name for name, entry in entries.items() if sum(entry.stats.cache_hits.values()) == 1}
+print(len(entries) == len(hits) > 8, sorted(set(entries) - hits), files == sorted(_jit.cache_folder().rglob("*.nb*")))
+"""
+
+
+def test_a_second_process_compiles_nothing_of_the_kernel(root: Path) -> None:
+    assert advance.advance.signatures  # it is there: this process has imported it
+    assert python(root, SECOND).stdout.split() == ["True", "[]", "True"]
+
+
+# -- callbacks --------------------------------------------------------------------------------------------------------------------
+
+
+def test_python_and_compiled_callbacks_go_through_one_binary() -> None:
+    market = days(30)
+    seen: list[tuple[int, int]] = []
+
+    @numba.njit(SIGNATURE)
+    def compiled(address, feed, row):  # type: ignore[no-untyped-def]
+        return 0
+
+    def plain(address: int, feed: int, row: int) -> int:
+        seen.append((feed, row))
+        return 0
+
+    before = len(advance.advance.overloads)
+    for callback in (compiled, Callback(plain)):
+        assert advance.advance(state_of(market).address, callback) == DONE
+    assert seen == [(0, row) for row in range(30)]
+    assert len(advance.advance.overloads) == before == 1
+
+
+@pytest.mark.parametrize("answer", [1, -1, 7])
+def test_an_answer_other_than_0_stops_at_this_instant(answer: int) -> None:
+    state = state_of(days(30))
+    callback = Callback(lambda address, feed, row: answer if row == 11 else 0)
+    assert advance.advance(state.address, callback) == STOPPED
+    assert state.scalars["now"] == days(30).instants[11]
+
+
+def test_an_exception_of_a_compiled_callback_reaches_the_caller() -> None:
+    @numba.njit(SIGNATURE)
+    def picky(address, feed, row):  # type: ignore[no-untyped-def]
+        if row == 7:
+            raise ValueError("not this bar")
+        return 0
+
+    state = state_of(days(30))
+    with pytest.raises(ValueError, match="not this bar"):
+        advance.advance(state.address, picky)
+    assert state.scalars["instant"] == 7
+
+
+def test_an_exception_of_a_compiled_strategy_fails_the_run() -> None:
+    class Picky(fw.Strategy):
+        @fw.compiled
+        def on_bar(ctx, p, s):  # type: ignore[no-untyped-def]
+            if ctx.row == 7:
+                raise ValueError("not this bar")
+            ctx.target(1.0)
+
+    with pytest.raises(fw.RunFailed, match="not this bar") as caught:
+        fw.run(Picky(), days(30))
+    assert caught.value.result.certificate.ok  # type: ignore[attr-defined]
+    assert "2020-01-09" in str(caught.value)
+
+
+def test_an_overflow_in_the_kernel_is_told_with_its_data_time() -> None:
+    class Vast(fw.Strategy):
+        def on_bar(self, bar: Any) -> None:
+            self.buy(bar.symbol, 4 * 10**18, limit=bar.close)
+
+    with pytest.raises(fw.RunFailed, match="does not fit 64 bits") as caught:
+        fw.run(Vast(), days(30))
+    assert "data time 2020-01-0" in str(caught.value)
+
+
+# -- bounds -----------------------------------------------------------------------------------------------------------------------
+
+OUTSIDE = """
+import numba, numpy as np
+from fillwright.kernel._jit import row_of, storing, view_of, word_of
+words = np.arange(3)
+records = np.zeros(3, np.dtype([("a", np.int64), ("b", np.int64)]))
+load, store, row = word_of(words.dtype), storing(words.dtype), row_of(records.dtype)
+calls = {
+    "load": numba.njit(lambda a, k: load(a, 3, k)),
+    "row": numba.njit(lambda a, k: row(a, 3, k)["b"]),
+}
+@numba.njit
+def put(address, k):
+    store(address, 3, k, 5)
+calls["store"] = put
+for name, call in calls.items():
+    address = (records if name == "row" else words).ctypes.data
+    call(address, 2)
+    try:
+        call(address, 3)
+    except IndexError:
+        print(name)
+"""
+
+
+def test_bounds_checks_find_what_lies_outside(root: Path) -> None:
+    """The folder of the cache is another one with checks, so that a checked run is checked."""
+    assert python(root, OUTSIDE, NUMBA_BOUNDSCHECK="1").stdout.split() == ["load", "row", "store"]
+
+
+def test_entries_are_called_by_compiled_code_too() -> None:
+    """The order desk of a compiled strategy: ``submit`` called from inside a callback, with the record it filled in."""
+    market = days(30)
+    state = state_of(market)
+    submit = intake.submit
+
+    @numba.njit(SIGNATURE)
+    def ask(address, feed, row):  # type: ignore[no-untyped-def]
+        return 0 if submit(address) >= -1 else 1
+
+    s = state.scalars
+    s["t_size_mode"], s["t_size"], s["t_type"], s["t_tif"], s["t_rule"], s["t_tag"], s["t_side"] = 1, 1, 1, 1, -1, -1, 1
+    assert advance.advance(state.address, ask) == DONE
+    assert int(s["intents"]) == 30
+    assert np.array_equal(state.table("orders")["decided_at"], market.instants)
