@@ -194,7 +194,9 @@ def test_defaults() -> None:
     assert (own.fee_min, own.fee_max, own.max_position, own.max_order) == (0, NO_LIMIT, NO_LIMIT, NO_LIMIT)
 
 
-@pytest.mark.parametrize(("leverage", "margin"), [(1, 10**9), (2, 5 * 10**8), (3, 333_333_333), (6, 166_666_667), ("2.5", 4 * 10**8)])
+@pytest.mark.parametrize(
+    ("leverage", "margin"), [(1, 10**9), (2, 5 * 10**8), (3, 333_333_333), (6, 166_666_667), ("2.5", 4 * 10**8)]
+)
 def test_initial_margin_is_one_over_leverage_half_to_even(leverage: Any, margin: int) -> None:
     assert terms({"account": {"leverage": leverage}}).initial_margin == margin
 
@@ -248,5 +250,5 @@ def test_currencies_come_in_order_the_accounts_first() -> None:
 
 def test_whole_numbers() -> None:
     assert whole(Decimal("1.25"), 100, "x") == 125
-    with pytest.raises(fw.ConfigError, match="1.255 has more decimals"):
+    with pytest.raises(fw.ConfigError, match="has more decimals than can be counted"):
         whole(Decimal("1.255"), 100, "x")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
+import importlib
 import shutil
-import subprocess
-import sys
 import weakref
 from pathlib import Path
 from typing import Any
@@ -122,25 +120,25 @@ def test_parameters_strategies_and_data_change_the_input_fingerprint(tmp_path: P
     assert len(inputs) == 2
 
 
-def test_the_source_of_a_strategy_and_of_its_local_imports_counts(root: Path, tmp_path: Path) -> None:
-    program = "import mine, fillwright as fw; print(fw.run(mine.Mine(), fw.make_bars(9)).record.info['input_fingerprint'])"
-    (tmp_path / "helper.py").write_text("SIZE = 1\n")
-    mine = "import fillwright as fw\nimport helper\nclass Mine(fw.Strategy):\n    def on_bar(self, bar):\n        pass\n"
-    (tmp_path / "mine.py").write_text(mine)
+def test_the_source_of_a_strategy_and_of_its_local_imports_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "helper_of_mine.py").write_text("SIZE = 1\n")
+    mine = "import fillwright as fw\nimport helper_of_mine\nclass Mine(fw.Strategy):\n    def on_bar(self, bar):\n        pass\n"
+    (tmp_path / "mine_alone.py").write_text(mine)
+    monkeypatch.syspath_prepend(tmp_path)
+    strategy = importlib.import_module("mine_alone").Mine()
 
     def answer() -> str:
-        return python(root, program, cwd=tmp_path).stdout.strip()
+        return fingerprint(fw.run(strategy, days(9)))[0]
 
     first = answer()
     assert len(first) == 32
-    assert answer() == first
-    (tmp_path / "helper.py").write_text("SIZE = 2\n")
+    (tmp_path / "helper_of_mine.py").write_text("SIZE = 2\n")
     second = answer()
     assert second != first
-    (tmp_path / "helper.py").write_text("SIZE = 1\n")
+    (tmp_path / "helper_of_mine.py").write_text("SIZE = 1\n")
     (tmp_path / "unrelated.py").write_text("SIZE = 2\n")
     assert answer() == first
-    (tmp_path / "mine.py").write_text(mine.replace("pass", "self.now"))
+    (tmp_path / "mine_alone.py").write_text(mine.replace("pass", "self.now"))
     assert answer() not in (first, second)
 
 
@@ -168,57 +166,31 @@ def test_importing_the_package_imports_nothing_heavy(root: Path) -> None:
     assert python(root, program).stdout.strip() == "[]"
 
 
+EDITS = """
+import sys
+from pathlib import Path
+from fillwright.kernel import _jit
+package = Path(_jit.__file__).parents[1]
+first = _jit.cache_folder()
+print(first)
+for name in ("kernel/fixed.py", "kernel/state.py", "model/codes.py", "model/columns.py", "trades.py"):
+    text = (package / name).read_text()
+    (package / name).write_text(text + "#")
+    print(name, _jit.cache_folder() == first)
+    (package / name).write_text(text)
+print(_jit.cache_folder() == first)
+"""
+
+
 @pytest.mark.kernel
 def test_one_character_of_the_kernel_changes_the_cache_folder(root: Path, tmp_path: Path) -> None:
-    """The compiler's own cache does not notice a change in another file; ours must not go stale."""
-    package = tmp_path / "src" / "fillwright"
-    shutil.copytree(root / "src" / "fillwright", package, ignore=shutil.ignore_patterns("__pycache__"))
-    program = "from fillwright.kernel._jit import cache_folder; print(cache_folder())"
-
-    def folder(**environment: str) -> str:
-        known = os.environ | {"PYTHONPATH": str(tmp_path / "src"), "FILLWRIGHT_CACHE": str(tmp_path / "cache")} | environment
-        done = subprocess.run([sys.executable, "-c", program], env=known, capture_output=True, text=True, timeout=60, check=True)
-        return done.stdout.strip()
-
-    first = folder(NUMBA_BOUNDSCHECK="0")
-    assert first.startswith(str(tmp_path / "cache"))
-    assert folder(NUMBA_BOUNDSCHECK="0") == first
-    for name in ("kernel/fixed.py", "kernel/state.py", "model/codes.py", "model/columns.py"):
-        text = (package / name).read_text(encoding="utf-8")
-        (package / name).write_text(text + "#", encoding="utf-8")
-        assert folder(NUMBA_BOUNDSCHECK="0") != first, name
-        (package / name).write_text(text, encoding="utf-8")
-    (package / "trades.py").write_text("", encoding="utf-8")
-    assert folder(NUMBA_BOUNDSCHECK="0") == first  # not part of the kernel
-    assert folder(NUMBA_BOUNDSCHECK="1") != first
-
-
-@pytest.mark.parametrize("kind", ["python", "compiled", "arrays"])
-def test_nothing_holds_a_result_that_its_user_has_dropped(kind: str) -> None:
-    """Without the garbage collector's help: memory of many runs in a row is that of one."""
-    market = fw.make_bars(500, seed=1, timeframe="1min")
-
-    class Written(fw.Strategy):
-        def on_start(self) -> None:
-            self.average = self.indicator(fw.sma, "close", 5)
-
-        def on_bar(self, bar: object) -> None:
-            if self.average.crossed_above(bar.close):  # type: ignore[attr-defined]
-                self.buy(bar.symbol, 1)  # type: ignore[attr-defined]
-
-    class Compiled(fw.Strategy):
-        @fw.compiled
-        def on_bar(ctx, p, s):  # type: ignore[no-untyped-def]
-            if ctx.row == 5:
-                ctx.buy(1)
-
-    subject = {"python": Written, "compiled": Compiled, "arrays": lambda: fw.Targets(units=np.ones(500))}[kind]()
-    gc.collect()
-    gc.disable()
-    try:
-        result = fw.run(subject, market)
-        held = weakref.ref(result.record)
-        del result
-        assert held() is None
-    finally:
-        gc.enable()
+    """The compiler's own cache does not notice a change in another file, nor the flag for bounds checks; ours must not go stale."""
+    shutil.copytree(root / "src/fillwright", tmp_path / "src/fillwright", ignore=shutil.ignore_patterns("__pycache__"))
+    place = {"PYTHONPATH": str(tmp_path / "src"), "FILLWRIGHT_CACHE": str(tmp_path / "cache")}
+    plain = python(root, EDITS, **place, NUMBA_BOUNDSCHECK="0").stdout.splitlines()
+    assert plain[0].startswith(str(tmp_path / "cache"))
+    assert plain[1:] == [
+        "kernel/fixed.py False", "kernel/state.py False", "model/codes.py False", "model/columns.py False", "trades.py True", "True",
+    ]  # fmt: skip
+    checked = python(root, EDITS, **place, NUMBA_BOUNDSCHECK="1").stdout.splitlines()
+    assert checked[0] != plain[0]

@@ -50,7 +50,9 @@ def fingerprint(result: fw.Result) -> tuple[str, str]:
     return str(info["input_fingerprint"]), str(info["journal_fingerprint"])
 
 
-def python(root: Path, program: str, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(
+    root: Path, program: str, *arguments: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a program in a process of its own."""
     known = os.environ | {"PYTHONPATH": str(root / "src"), "NO_COLOR": "1", "COLUMNS": "120"} | environment
     return subprocess.run(

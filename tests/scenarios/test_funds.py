@@ -157,8 +157,6 @@ def test_limits_stop_entries_and_never_exits(limits: dict[str, object], script: 
 )
 def test_prices_off_the_tick(policy: str, limit: str, status: str, price: str | None) -> None:
     nickel = Instrument("X", price_decimals=2, tick=5)
-    found = play(
-        "09:31 100\n09:32 95 95 90 95", f"09:31 buy 1 limit {limit}", instrument=nickel, orders={"off_tick": policy}
-    )
+    found = play("09:31 100\n09:32 95 95 90 95", f"09:31 buy 1 limit {limit}", instrument=nickel, orders={"off_tick": policy})
     assert found.status(0) == status
     assert [fill.split()[5] for fill in found.fills] == ([price] if price else [])

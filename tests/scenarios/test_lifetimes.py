@@ -243,14 +243,17 @@ def test_flat_at_closes_at_the_last_close_with_costs(flat_at: list[str], reasons
         costs={"commission": {"model": "per_order", "amount": 1}, "slippage": {"model": "ticks", "ticks": 2}},
     )
     closing = [line for line in found.fills if "flat_at" in line]
-    assert closing == {
-        "day_end": [
-            "16:00 flat_at sell 10 @ 101.98 fee 1",
-            "2024-01-03 16:00 flat_at sell 10 @ 105.98 fee 1",
-        ],
-        "run_end": ["2024-01-03 16:00 flat_at sell 20 @ 105.98 fee 1"],
-        "": [],
-    }[flat_at[0] if flat_at else ""]
+    assert (
+        closing
+        == {
+            "day_end": [
+                "16:00 flat_at sell 10 @ 101.98 fee 1",
+                "2024-01-03 16:00 flat_at sell 10 @ 105.98 fee 1",
+            ],
+            "run_end": ["2024-01-03 16:00 flat_at sell 20 @ 105.98 fee 1"],
+            "": [],
+        }[flat_at[0] if flat_at else ""]
+    )
     closed = found.result.trades
     assert [reason for reason in closed["exit_reason"].tolist() if reason != "none"] == reasons
     assert found.record.counters["intents"] == 2  # what the engine closes is no intent

@@ -130,9 +130,7 @@ def test_equity_in_a_foreign_instrument_follows_price_and_rate() -> None:
 
 def test_a_rate_may_be_quoted_the_other_way_round() -> None:
     """JPY per USD: the rate is one over the price, a whole number of 10^-12, rounded once."""
-    bars = market("09:31 1000\n09:32 1000 1300", SONY) + market(
-        "09:31 150\n09:32 150 147.31", USDJPY
-    )
+    bars = market("09:31 1000\n09:32 1000 1300", SONY) + market("09:31 150\n09:32 150 147.31", USDJPY)
     found = play(bars, "09:31 buy 100 SONY")
     rate = round(Fraction(10**12 * 100, 14_731))
     assert found.equity[-1] == 100_000 + D(round(Fraction(30_000 * 10**6 * rate, 10**12))).scaleb(-6)

@@ -136,7 +136,9 @@ def test_worst_hurts_the_position_and_short_is_hurt_by_the_high(side: str, first
 def test_the_probabilistic_path_takes_both_ways_and_the_same_ones_again() -> None:
     rows = [f"{9 + minute // 60:02}:{minute % 60:02} 100 106 96 101" for minute in range(31, 431)]
     bars = market("\n".join(rows))
-    script = "09:31 buy 1\n" + "\n".join(f"{row.split()[0]} sell 1 limit 106\n{row.split()[0]} buy 1 limit 96" for row in rows[1:-1])
+    script = "09:31 buy 1\n" + "\n".join(
+        f"{row.split()[0]} sell 1 limit 106\n{row.split()[0]} buy 1 limit 96" for row in rows[1:-1]
+    )
     runs = [play(bars, script, execution={"path": "probabilistic"}, run={"seed": seed}) for seed in (1, 1, 2)]
     sides = [run.record.tables["fills"]["path"].tolist() for run in runs]
     assert sides[0] == sides[1] != sides[2]

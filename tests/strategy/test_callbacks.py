@@ -205,7 +205,9 @@ def test_a_compiled_strategy_with_callbacks_that_would_never_come_is_an_error() 
         fw.run(Compiled(), market(BARS))
 
 
-@pytest.mark.parametrize(("name", "hint"), [("on_bra", "on_bar"), ("on_filled", "on_fill"), ("on_quote", "callbacks: on_start")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("on_bra", "on_bar"), ("on_filled", "on_fill"), ("on_liquidity_news", "callbacks: on_start")]
+)
 def test_a_callback_that_would_never_be_called_is_an_error(name: str, hint: str) -> None:
     with pytest.raises(fw.UsageError, match="would never be called") as error:
         type("Misspelt", (fw.Strategy,), {name: lambda self, *rest: None})

@@ -49,8 +49,14 @@ def first_order(call: Callable[[Any], object], **options: Any) -> Any:
     ("call", "expected"),
     [
         (lambda s: s.buy("X", 100), {"side": Side.BUY, "type": OrderType.MARKET, "tif": TimeInForce.GTC, "size": 100}),
-        (lambda s: s.buy("X", 100, limit=99.5, tif="DAY"), {"type": OrderType.LIMIT, "limit_price": 9950, "tif": TimeInForce.DAY}),
-        (lambda s: s.sell("X", 100, stop=98, tag="protect"), {"side": Side.SELL, "type": OrderType.STOP, "stop_price": 9800, "tag": 0}),
+        (
+            lambda s: s.buy("X", 100, limit=99.5, tif="DAY"),
+            {"type": OrderType.LIMIT, "limit_price": 9950, "tif": TimeInForce.DAY},
+        ),
+        (
+            lambda s: s.sell("X", 100, stop=98, tag="protect"),
+            {"side": Side.SELL, "type": OrderType.STOP, "stop_price": 9800, "tag": 0},
+        ),
         (lambda s: s.buy("X", 1, stop=101, limit=102), {"type": OrderType.STOP_LIMIT, "limit_price": 10200, "stop_price": 10100}),
         (lambda s: s.buy("X", value=10_000), {"size_mode": SizeMode.VALUE, "size": 10_000 * 10**6, "quantity": 100}),
         (lambda s: s.buy("X", weight=0.1), {"size_mode": SizeMode.WEIGHT, "size": 10**8, "quantity": 100}),
