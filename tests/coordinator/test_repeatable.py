@@ -125,10 +125,11 @@ def test_the_source_of_a_strategy_and_of_its_local_imports_counts(tmp_path: Path
     mine = "import fillwright as fw\nimport helper_of_mine\nclass Mine(fw.Strategy):\n    def on_bar(self, bar):\n        pass\n"
     (tmp_path / "mine_alone.py").write_text(mine)
     monkeypatch.syspath_prepend(tmp_path)
-    strategy = importlib.import_module("mine_alone").Mine()
+    module = importlib.import_module("mine_alone")
 
     def answer() -> str:
-        return fingerprint(fw.run(strategy, days(9)))[0]
+        """The fingerprint with the class as a new process would load it: the source is read once per class."""
+        return fingerprint(fw.run(importlib.reload(module).Mine(), days(9)))[0]
 
     first = answer()
     assert len(first) == 32
@@ -194,3 +195,34 @@ def test_one_character_of_the_kernel_changes_the_cache_folder(root: Path, tmp_pa
     ]  # fmt: skip
     checked = python(root, EDITS, **place, NUMBA_BOUNDSCHECK="1").stdout.splitlines()
     assert checked[0] != plain[0]
+
+
+@pytest.mark.parametrize("kind", ["python", "compiled", "arrays"])
+def test_nothing_holds_a_result_that_its_user_has_dropped(kind: str) -> None:
+    """Without the garbage collector's help: memory of many runs in a row is that of one."""
+    market = fw.make_bars(500, seed=1, timeframe="1min")
+
+    class Written(fw.Strategy):
+        def on_start(self) -> None:
+            self.average = self.indicator(fw.sma, "close", 5)
+
+        def on_bar(self, bar: object) -> None:
+            if self.average.crossed_above(bar.close):  # type: ignore[attr-defined]
+                self.buy(bar.symbol, 1)  # type: ignore[attr-defined]
+
+    class Compiled(fw.Strategy):
+        @fw.compiled
+        def on_bar(ctx, p, s):  # type: ignore[no-untyped-def]
+            if ctx.row == 5:
+                ctx.buy(1)
+
+    subject = {"python": Written, "compiled": Compiled, "arrays": lambda: fw.Targets(units=np.ones(500))}[kind]()
+    gc.collect()
+    gc.disable()
+    try:
+        result = fw.run(subject, market)
+        held = weakref.ref(result.record)
+        del result
+        assert held() is None
+    finally:
+        gc.enable()
