@@ -154,7 +154,9 @@ class S(fw.Strategy):
         self.average = self.indicator(fw.sma, "close", 2)
     def on_bar(self, bar):
         self.target(bar.symbol, bar.index)
-print(fw.run(S(), fw.read_bars("x.csv", symbol="X", tz="UTC"), commission="0.1%"))
+result = fw.run(S(), fw.read_bars("x.csv", symbol="X", tz="UTC"), commission="0.1%")
+print(result)
+result.save("saved", report=True)
 # the compiler itself imports the bare package scipy where there is one, to see its version
 print(sorted({"pandas", "scipy.linalg", "scipy.stats", "optuna", "polars", "matplotlib"} & set(sys.modules)))
 """

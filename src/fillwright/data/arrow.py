@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,25 @@ import numpy.typing as npt
 import pyarrow as pa
 
 
-def to_arrow(values: npt.NDArray[Any], kind: pa.DataType | None = None) -> pa.Array:
-    """A numeric numpy array as an Arrow array over the same memory; ``kind`` may be a type of the same width (timestamps)."""
+def to_arrow(
+    values: npt.NDArray[Any], kind: pa.DataType | None = None, missing: npt.NDArray[np.bool_] | None = None
+) -> pa.Array:
+    """A numeric numpy array as an Arrow array over the same memory; ``kind`` may be a type of the same width (timestamps).
+
+    Values are null where ``missing`` is True.
+    """
     array = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(kind or pa.from_numpy_dtype(array.dtype), len(array), [None, pa.py_buffer(array)])
+    valid = None
+    if missing is not None and missing.any():
+        valid = pa.py_buffer(np.packbits(~missing, bitorder="little"))
+    return pa.Array.from_buffers(kind or pa.from_numpy_dtype(array.dtype), len(array), [valid, pa.py_buffer(array)])
+
+
+def text_to_arrow(words: Sequence[str]) -> pa.Array:
+    """Text as an Arrow array of strings."""
+    parts = [word.encode() for word in words]
+    offsets = np.cumsum([0, *map(len, parts)], dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(parts), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(parts))])
 
 
 def to_numpy(column: pa.ChunkedArray | pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

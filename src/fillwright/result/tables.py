@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from fillwright.data import arrow as buffers
 from fillwright.errors import UsageError
 from fillwright.journal import FX_DECIMALS, Ints, Names, Records, Scales
 from fillwright.model.columns import FILES, SCHEMA_VERSION, Column, Table
@@ -133,9 +134,9 @@ def to_arrow(table: Table, rows: Records, names: Names, scales: Scales, symbols:
         elif column.kind == "name":
             array = _names(values, names.of(column.name))
         elif column.kind == "time":
-            array = pa.array(values, pa.int64(), mask=values == 0).cast(pa.timestamp("ns", "UTC"))
+            array = buffers.to_arrow(values, pa.timestamp("ns", "UTC"), values == 0)
         else:
-            array = pa.array(values, pa.int64())
+            array = buffers.to_arrow(values)
         about = {"kind": column.kind, "unit": UNITS[column.kind], "role": column.role, "meaning": column.meaning}
         arrays.append(array)
         fields.append(pa.field(column.name, array.type, metadata=about))
@@ -172,8 +173,8 @@ def _codes(column: Column, values: Ints) -> pa.Array:
     assert column.codes is not None
     members = sorted(column.codes, key=int)
     index, missing = _places(column.name, values, np.array([int(member) for member in members]))
-    text = pa.array([member.name.lower() for member in members])
-    return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int8), mask=missing), text)
+    text = buffers.text_to_arrow([member.name.lower() for member in members])
+    return pa.DictionaryArray.from_arrays(buffers.to_arrow(index.astype(np.int8), missing=missing), text)
 
 
 def _places(name: str, values: Ints, known: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
@@ -189,8 +190,8 @@ def _places(name: str, values: Ints, known: Ints) -> tuple[Ints, npt.NDArray[np.
 def _names(values: Ints, known: tuple[str, ...]) -> pa.Array:
     import pyarrow as pa
 
-    index = pa.array(np.maximum(values, 0).astype(np.int32), mask=values < 0)
-    return pa.DictionaryArray.from_arrays(index, pa.array(known, pa.string()))
+    index = buffers.to_arrow(np.maximum(values, 0).astype(np.int32), missing=values < 0)
+    return pa.DictionaryArray.from_arrays(index, buffers.text_to_arrow(known))
 
 
 def from_arrow(table: Table, arrow: pa.Table, names: Names, scales: Scales, order_symbol: Ints | None = None) -> Records:
