@@ -213,8 +213,8 @@ def test(args):
     steps = lint_steps(python)
     runs = [
         pytest_step(python, "tests", args),
-        pytest_step(python, "tests with bounds checks", ["-m", "kernel or scenario", *args], NUMBA_BOUNDSCHECK="1"),
-        pytest_step(python, "tests without compilation", ["-m", "nojit", *args], NUMBA_DISABLE_JIT="1"),
+        pytest_step(python, "tests with bounds checks", ["-m", "(kernel or scenario) and not sim", *args], NUMBA_BOUNDSCHECK="1"),
+        pytest_step(python, "tests without compilation", ["-m", "nojit and not sim", *args], NUMBA_DISABLE_JIT="1"),
     ]
     conclude(steps, runs)
 
