@@ -234,10 +234,9 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
     n_feeds = s["n_feeds"]
     several = s["n_currencies"] > 1
     first_callback = s["first_callback"]
-    stop_at = s["stop_at"]
     roomy = -1
     j = s["instant"]
-    while j < stop_at:
+    while j < s["stop_at"]:
         # room is used up by order events only: without new ones the last check still holds
         if roomy != s["n_order_events"]:
             if not has_room(s):
