@@ -51,9 +51,9 @@ def digest(decisions: Sequence[tuple[int, int]] | np.ndarray) -> str:
 
 
 def clock(work: Callable[[], object]) -> float:
-    """Seconds of one call; of what takes less than half a second the median of five, because the first touch of memory varies."""
+    """Seconds of one call; of what takes less than a second the median of five, because the first touch of memory varies."""
     seconds = []
-    while len(seconds) < 5 and (not seconds or seconds[0] < 0.5):
+    while len(seconds) < 5 and (not seconds or seconds[0] < 1.0):
         started = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - started)

@@ -126,7 +126,8 @@ class Series:
     crossing with NaN is false.
     """
 
-    __slots__ = ("_above", "_arrays", "_below", "_clock", "_feeds", "_only", "name")
+    __slots__ = ("_above", "_above_bits", "_above_of", "_arrays", "_below", "_below_bits", "_below_of", "_clock", "_feeds",
+                 "_only", "name")  # fmt: skip
 
     def __init__(self, name: str, clock: Clock, arrays: Mapping[int, np.ndarray[Any, Any]], feeds: Mapping[str, int]) -> None:
         self.name = name
@@ -136,6 +137,10 @@ class Series:
         self._only: Bar | None = clock.bars[next(iter(arrays))] if len(arrays) == 1 and len(clock.bars) == 1 else None
         self._above: dict[Any, Any] = {}
         self._below: dict[Any, Any] = {}
+        self._above_of: Any = None  # against what it was asked last, of one feed only
+        self._below_of: Any = None
+        self._above_bits: Any = b""
+        self._below_bits: Any = b""
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
@@ -180,24 +185,26 @@ class Series:
 
     def crossed_above(self, other: Series | float) -> bool:
         """Whether it was at or below the other one bar ago and is above now."""
+        if other is self._above_of:  # asked before, and there is one feed only: by far the most frequent call of a run
+            return self._above_bits[self._only._row]  # type: ignore
         only = self._only
         if only is not None:
-            try:
-                return self._above[other][only._row]  # type: ignore[no-any-return]
-            except KeyError:
+            if other not in self._above:
                 self._above[other] = self._crossings(other, 0, crossed_above)
-                return self.crossed_above(other)
+            self._above_of, self._above_bits = other, self._above[other]
+            return self._above_bits[only._row]  # type: ignore[no-any-return]
         return self._crossed(self._above, other, crossed_above)
 
     def crossed_below(self, other: Series | float) -> bool:
         """Whether it was at or above the other one bar ago and is below now."""
+        if other is self._below_of:  # asked before, and there is one feed only: by far the most frequent call of a run
+            return self._below_bits[self._only._row]  # type: ignore
         only = self._only
         if only is not None:
-            try:
-                return self._below[other][only._row]  # type: ignore[no-any-return]
-            except KeyError:
+            if other not in self._below:
                 self._below[other] = self._crossings(other, 0, crossed_below)
-                return self.crossed_below(other)
+            self._below_of, self._below_bits = other, self._below[other]
+            return self._below_bits[only._row]  # type: ignore[no-any-return]
         return self._crossed(self._below, other, crossed_below)
 
     def _crossed(self, known: dict[Any, Any], other: Series | float, function: Any) -> bool:
