@@ -114,6 +114,11 @@ def view_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
     return compiled
 
 
+def _place(builder: Any, args: Any, size: int) -> Any:
+    """Address of element ``args[1]`` of an array of elements of that size at ``args[0]``."""
+    return builder.add(args[0], builder.mul(args[1], ir.Constant(ir.IntType(64), size)))
+
+
 def row_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
     """A function ``(address, length, index) -> record`` on an array of records; nothing is counted or copied.
 
@@ -132,8 +137,7 @@ def row_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
     @intrinsic
     def place(typingctx: Any, address: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
-            return builder.inttoptr(builder.add(args[0], offset), context.get_value_type(record))
+            return builder.inttoptr(_place(builder, args, size), context.get_value_type(record))
 
         return record(types.int64, types.int64), codegen
 
@@ -160,8 +164,7 @@ def word_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
     @intrinsic
     def load(typingctx: Any, address: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
-            pointer = builder.inttoptr(builder.add(args[0], offset), ir.IntType(8 * size).as_pointer())
+            pointer = builder.inttoptr(_place(builder, args, size), ir.IntType(8 * size).as_pointer())
             return builder.load(pointer)
 
         return word(types.int64, types.int64), codegen
@@ -189,8 +192,7 @@ def storing(dtype: np.dtype[Any]) -> Callable[..., Any]:
     @intrinsic
     def put(typingctx: Any, address: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
-            pointer = builder.inttoptr(builder.add(args[0], offset), ir.IntType(8 * size).as_pointer())
+            pointer = builder.inttoptr(_place(builder, args, size), ir.IntType(8 * size).as_pointer())
             builder.store(args[2], pointer)
             return context.get_dummy_value()
 

@@ -510,7 +510,6 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     order["fee_raw"] = 0
     order["next"] = -1
     order["prev"] = -1
-    order["exact_funds"] = 0
     order["child"] = -1
     order["accepted"] = 0
     order["tried"] = 0

@@ -43,7 +43,7 @@ SCALARS = _record(
     # working list, queue, totals
     "work_head", "work_tail", "n_working", "live", "gross", "liquidating", "entry",
     "open_lots", "intents", "no_change", "bars", "ambiguous",
-    "peak", "trough", "drawdown", "drawdown_peak", "started",
+    "peak", "trough", "drawdown", "drawdown_peak",
 )  # fmt: skip
 
 INSTRUMENT = _record(
