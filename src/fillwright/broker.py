@@ -86,7 +86,7 @@ def lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
     return Terms(
         currencies=currencies,
         initial_cash=cash,
-        instruments=tuple(_instrument_terms(config, instrument) for instrument in instruments),
+        instruments=_terms_of(config, instruments),
         seed=config.run.seed,
         latency_ns=int(execution.latency),
         account_type=codes.AccountType[account.type.upper()],
@@ -113,6 +113,18 @@ def _rate(value: Decimal | None, what: str) -> int:
 
 def _lots(value: Decimal | None, instrument: Instrument, what: str) -> int:
     return NO_LIMIT if value is None else whole(value, instrument.quantity_scale, f"{what} ({instrument.symbol})")
+
+
+def _terms_of(config: Config, instruments: Sequence[Instrument]) -> tuple[InstrumentTerms, ...]:
+    """Terms of each instrument; made once for all that count prices and quantities in the same units."""
+    made: dict[tuple[int, int, bool], InstrumentTerms] = {}
+    terms = []
+    for instrument in instruments:
+        units = (instrument.price_decimals, instrument.quantity_decimals, instrument.tick > 0)
+        if units not in made:
+            made[units] = _instrument_terms(config, instrument)
+        terms.append(made[units])
+    return tuple(terms)
 
 
 def _instrument_terms(config: Config, instrument: Instrument) -> InstrumentTerms:

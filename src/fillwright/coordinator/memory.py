@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from fillwright.broker import InstrumentTerms, Terms
+from fillwright.broker import Terms
 from fillwright.data.fx import FxSource
 from fillwright.data.market import COLUMNS, Market
 from fillwright.kernel import ledger
@@ -77,14 +78,21 @@ def _lay_out_instruments(state: State, market: Market, terms: Terms) -> None:
     decimals = {currency.code: currency.decimals for currency in terms.currencies}
     order = {currency.code: index for index, currency in enumerate(terms.currencies)}
     records, instruments = state.instruments, market.instruments
-    ratios = np.array([instrument.money_ratio(decimals[instrument.quote]) for instrument in instruments], np.int64)
-    records["mul"], records["div"] = ratios[:, 0], ratios[:, 1]
-    records["currency"] = [order[instrument.quote] for instrument in instruments]
-    records["tick"] = [instrument.tick for instrument in instruments]
-    records["price_scale"] = [instrument.price_scale for instrument in instruments]
-    records["lot_scale"] = [instrument.quantity_scale for instrument in instruments]
-    for name in InstrumentTerms.__dataclass_fields__:
-        records[name] = [getattr(own, name) for own in terms.instruments]
+    same: dict[tuple[object, ...], list[int]] = {}
+    for row, (instrument, own) in enumerate(zip(instruments, terms.instruments, strict=True)):
+        units = (instrument.price_decimals, instrument.quantity_decimals, id(instrument.multiplier), instrument.tick)
+        same.setdefault((id(own), instrument.quote, *units), []).append(row)
+    for rows in same.values():
+        instrument, own = instruments[rows[0]], terms.instruments[rows[0]]
+        facts = asdict(own) | {
+            "currency": order[instrument.quote],
+            "tick": instrument.tick,
+            "price_scale": instrument.price_scale,
+            "lot_scale": instrument.quantity_scale,
+        }
+        facts["mul"], facts["div"] = instrument.money_ratio(decimals[instrument.quote])
+        for name, fact in facts.items():
+            records[name][rows] = fact
     records["bar"] = -1
     records["volume_left"] = -1
     # the largest position whose value at any price of its feed fits 64 bits without a division; -1 where there is one

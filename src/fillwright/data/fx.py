@@ -27,6 +27,8 @@ def rate_sources(market: Market, account_currency: str, currencies: Sequence[str
     names the pairs that would do.
     """
     in_use = {account_currency, *currencies}
+    if len(in_use) == 1:
+        return (None,) * len(currencies)
     pairs: dict[tuple[str, str], int] = {}
     for index, instrument in enumerate(market.instruments):
         pair = currency_pair(instrument, in_use)

@@ -206,19 +206,26 @@ def storing(dtype: np.dtype[Any]) -> Callable[..., Any]:
     return compiled
 
 
-@intrinsic
-def prefetch(typingctx: Any, address: Any) -> Any:
-    """Ask the processor to have the cache line at an address ready for writing; a hint without any effect on results."""
+def _prefetcher(writing: int) -> Any:
+    @intrinsic
+    def ask(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            pointer = ir.IntType(8).as_pointer()
+            word = ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
+            function = builder.module.declare_intrinsic("llvm.prefetch.p0i8", (), kind)
+            builder.call(function, [builder.inttoptr(args[0], pointer), word(writing), word(3), word(1)])
+            return context.get_dummy_value()
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = ir.IntType(8).as_pointer()
-        word = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
-        function = builder.module.declare_intrinsic("llvm.prefetch.p0i8", (), kind)
-        builder.call(function, [builder.inttoptr(args[0], pointer), word(1), word(3), word(1)])
-        return context.get_dummy_value()
+        return types.void(types.int64), codegen
 
-    return types.void(types.int64), codegen
+    return (lambda address: None) if JIT_OFF else ask
+
+
+prefetch = _prefetcher(0)
+"""Ask the processor for the cache line at an address; a hint without any effect on results, whatever the address."""
+
+_prefetch_to_write = _prefetcher(1)
 
 
 def next_row(dtype: np.dtype[Any]) -> Callable[..., Any]:
@@ -232,7 +239,7 @@ def next_row(dtype: np.dtype[Any]) -> Callable[..., Any]:
     def ahead(address, index):  # type: ignore[no-untyped-def]
         start = address + index * size
         for line in lines:
-            prefetch(start + line)
+            _prefetch_to_write(start + line)
 
     compiled: Callable[..., Any] = ahead
     return compiled

@@ -6,7 +6,7 @@ import numpy as np
 from numba import types
 
 from fillwright.kernel._codes import AccountType, ExitReason, FillWhen, OrderEvent, Reason
-from fillwright.kernel._jit import entry, jit
+from fillwright.kernel._jit import entry, jit, prefetch
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.margin import below_maintenance, margin_of, set_mark
 from fillwright.kernel.matching import accept_engine_order, flatten_at_close, match_lookahead, match_path, open_bar
@@ -196,6 +196,7 @@ def _mark_closes(s, first, last):  # type: ignore[no-untyped-def]
         feed["row"] = row + 1
         if feed["execution"] != 0:
             executed += 1
+            prefetch(feed["close"] + 8 * row + 64)
             set_mark(s, feed["instrument"], load_int64(feed["close"], feed["n"], row))
     return executed
 
@@ -218,6 +219,75 @@ def _trade(s, first, last, always):  # type: ignore[no-untyped-def]
     return _mark_closes(s, first, last)
 
 
+@jit
+def _store_equity(s, equity):  # type: ignore[no-untyped-def]
+    """The equity of this instant: into the curve, and into the running peak and trough."""
+    n = s["n_equity"]
+    s["n_equity"] = n + 1
+    store_int64(s["equity"], s["n_instants"], n, equity)
+    if equity > s["peak"] or n == 0:
+        _close_drawdown(s)
+        s["peak"] = equity
+        s["trough"] = equity
+    elif equity < s["trough"]:
+        s["trough"] = equity
+
+
+@jit
+def _coasts(s):  # type: ignore[no-untyped-def]
+    """Whether the run is one trading feed in one currency with callbacks on bars at most, and values need no wide arithmetic."""
+    if s["n_feeds"] != 1 or s["uniform"] == 0 or s["n_currencies"] != 1 or feed_at(s, 0)["execution"] == 0:
+        return False
+    return s["mask"] & ~(WANTS_BAR | WANTS_BARS | WANTS_ORDER_EVENTS) == 0
+
+
+@jit
+def _coast(s, callback):  # type: ignore[no-untyped-def]
+    """Instants at which no order lives, of a run that ``_coasts``: a mark, a callback and the equity, until something happens.
+
+    Leaves exactly what the general loop would; it is this loop that a strategy spends its time in. Returns 0, or 1 if the callback stops.
+    """
+    feed = feed_at(s, 0)
+    i = feed["instrument"]
+    instrument = instrument_at(s, i)
+    c = currency_at(s, 0)
+    position = instrument["position"]
+    if abs(position) > instrument["safe_lots"] and position != 0:
+        return 0
+    unit = position * instrument["mul"]
+    others = c["value"] - instrument["value"]
+    cash = c["cash"] + others
+    margin = s["account_type"] == AccountType.MARGIN
+    instants, closes, n, first_callback = s["instants"], feed["close"], feed["n"], s["first_callback"]
+    events = s["n_order_events"]
+    called = s["mask"] & (WANTS_BAR | WANTS_BARS) != 0
+    kind = 0 if s["mask"] & WANTS_BAR != 0 else ON_BARS
+    me, count = s["self"], s["n_instants"]
+    j = s["instant"]
+    while j < s["stop_at"]:
+        price = load_int64(closes, n, j)
+        worth = price * unit
+        equity = cash + worth
+        if margin and equity < abs(worth):
+            return 0
+        s["now"] = load_int64(instants, count, j)
+        s["bars"] += 1
+        feed["row"] = j + 1
+        instrument["mark"] = price
+        if unit != 0:
+            instrument["value"] = worth
+            c["value"] = others + worth
+            c["gross"] = abs(worth)
+        if called and j >= first_callback and callback(me, kind, j) != 0:
+            return 1
+        _store_equity(s, equity)
+        j += 1
+        s["instant"] = j
+        if s["n_order_events"] != events:
+            return 0
+    return 0
+
+
 @entry(types.int64(types.int64, CALLBACK))
 def advance(address, callback):  # type: ignore[no-untyped-def]
     """Run until instant number ``stop_at``. Returns DONE, PAUSE, GROW, STOPPED (callback) or FAULT; PAUSE and GROW can go on.
@@ -234,6 +304,7 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
     n_feeds = s["n_feeds"]
     several = s["n_currencies"] > 1
     first_callback = s["first_callback"]
+    coasts = not always and _coasts(s)
     roomy = -1
     j = s["instant"]
     while j < s["stop_at"]:
@@ -242,6 +313,13 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             if not has_room(s):
                 return GROW
             roomy = s["n_order_events"]
+        busy = always or s["n_working"] > 0 or s["n_commands"] > 0
+        if coasts and not busy and s["event_read"] == roomy:
+            if _coast(s, callback) != 0:
+                return STOPPED
+            if s["instant"] != j:
+                j = s["instant"]
+                continue
         s["now"] = load_int64(s["instants"], count, j)
         if uniform:
             first = j * n_feeds
@@ -249,7 +327,6 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
         else:
             first = load_int64(s["offsets"], count + 1, j)
             last = load_int64(s["offsets"], count + 1, j + 1)
-        busy = always or s["n_working"] > 0 or s["n_commands"] > 0
         executed = _trade(s, first, last, always) if busy else _mark_closes(s, first, last)
         s["bars"] += executed
         if several:
@@ -269,16 +346,7 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             process_arrivals(s)
             match_lookahead(s)
         if executed > 0:
-            equity = equity_now(s)
-            n = s["n_equity"]
-            s["n_equity"] = n + 1
-            store_int64(s["equity"], count, n, equity)
-            if equity > s["peak"] or n == 0:
-                _close_drawdown(s)
-                s["peak"] = equity
-                s["trough"] = equity
-            elif equity < s["trough"]:
-                s["trough"] = equity
+            _store_equity(s, equity_now(s))
         if busy:
             for k in range(first, last):
                 instrument_at(s, feed_at(s, _feed_of(s, first, last, k))["instrument"])["bar"] = -1

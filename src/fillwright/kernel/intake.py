@@ -30,6 +30,7 @@ from fillwright.kernel.state import (
     REPLACE,
     book_at,
     currency_at,
+    expect_bar,
     instrument_at,
     int64_at,
     order_at,
@@ -366,6 +367,7 @@ def submit(address):  # type: ignore[no-untyped-def]
     s = state_at(address)
     if not _has_room(s, 2):
         return NO_ROOM
+    expect_bar(s, s["t_instrument"])
     intent = s["intents"]
     s["intents"] = intent + 1
     mode = s["t_size_mode"]
@@ -387,6 +389,7 @@ def submit_targets(address, cells, count):  # type: ignore[no-untyped-def]
     first = s["intents"]
     s["intents"] = first + count
     for k in range(count):
+        expect_bar(s, rows[4 * k])
         rows[4 * k + 3] = _target_lots(s, rows[4 * k], rows[4 * k + 1], rows[4 * k + 2])
     for buys in range(2):
         for k in range(count):

@@ -15,6 +15,7 @@ from fillwright.kernel._codes import (
     TRIGGERED,
     AccountType,
     ExitReason,
+    Lots,
     OrderEvent,
     OrderStatus,
     OrderType,
@@ -38,6 +39,7 @@ from fillwright.kernel.state import (
     NEW_ORDER,
     book_at,
     command_at,
+    expect_lot,
     expect_order,
     expect_order_event,
     feed_at,
@@ -362,6 +364,8 @@ def _under_way(s, i, time):  # type: ignore[no-untyped-def]
     row = feed["row"]
     if row >= feed["n"]:
         return False
+    if s["uniform"] != 0 and row > 0 and time <= load_int64(s["instants"], s["n_instants"], row - 1):
+        return False  # bars do not overlap; the time of the last one is at hand, that of the next one is not yet
     return load_int64(feed["open_time"], feed["n"], row) < time
 
 
@@ -525,6 +529,9 @@ def submit_order(s, o):  # type: ignore[no-untyped-def]
     instrument_at(s, order["symbol"])["live"] += 1
     s["live"] += 1
     add_pending(s, order, order["quantity"])
+    book = book_at(s, order["strategy"] * s["n_instruments"] + order["symbol"])
+    if book["head"] >= 0:
+        expect_lot(s["lots"], book["tail"] if s["lots_method"] == Lots.LIFO else book["head"])
     emit(s, o, OrderEvent.SUBMIT, order["sent_at"], 0)
 
 

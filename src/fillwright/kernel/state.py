@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fillwright.kernel._jit import jit, next_row, row_of, storing, view_of, word_of
+from fillwright.kernel._jit import jit, next_row, prefetch, row_of, storing, view_of, word_of
+from fillwright.kernel.blocks import block
 from fillwright.model import columns
 
 
@@ -203,6 +204,19 @@ def book_at(s, k):  # type: ignore[no-untyped-def]
     return _book_row(s["books"], s["n_strategies"] * s["n_instruments"], k)
 
 
+@jit
+def expect_bar(s, i):  # type: ignore[no-untyped-def]
+    """Ask for the next bar of instrument i, which an order is about to meet: quiet instants read closes only."""
+    feed = feed_at(s, instrument_at(s, i)["feed"])
+    offset = 8 * feed["row"]
+    prefetch(feed["open_time"] + offset)
+    prefetch(feed["close_time"] + offset)
+    prefetch(feed["open"] + offset)
+    prefetch(feed["high"] + offset)
+    prefetch(feed["low"] + offset)
+    prefetch(feed["volume"] + offset)
+
+
 class State:
     """Owner of a run's memory. ``scalars`` is the SCALARS record; ``address`` is what the kernel is called with."""
 
@@ -215,7 +229,7 @@ class State:
         self.feeds = np.zeros(max(feeds, 1), FEED)
         self.books = np.zeros(max(strategies * instruments, 1), BOOK)
         self.books["head"] = self.books["tail"] = -1
-        self.equity = np.empty(instants, np.int64)
+        self.equity = block(instants, np.dtype(np.int64))
         self.kept: list[Any] = []
         """Arrays that the records point into; they live as long as the state."""
         self.tables: dict[str, np.ndarray[Any, Any]] = {}
@@ -227,14 +241,14 @@ class State:
         s["room"] = 4 * instruments + 1024
         s["self"] = self.address
         s["work_head"] = s["work_tail"] = -1
-        # An order every 20 bars fits at first: memory that nothing is written to costs nothing, a copy does.
-        expected = bars // 20
+        # An order every 16 bars fits at first: memory that nothing is written to costs nothing, a copy does.
+        expected = bars // 16
         for name, per_order in zip(GROWING, (1, 4, 1, 5, 1, 1, 0), strict=True):
             self._allocate(name, 64 + per_order * expected)
         self.grow()
 
     def _allocate(self, name: str, rows: int) -> None:
-        fresh = np.empty(rows, _TABLE_DTYPES[name])
+        fresh = block(rows, _TABLE_DTYPES[name])
         used = int(self.scalars[f"n_{name}"])
         if used:
             fresh[:used] = self.tables[name][:used]
