@@ -41,7 +41,9 @@ class _Loan:
 
 def _take(nbytes: int) -> _Memory:
     """The smallest spare memory that is large enough and not wastefully so, of equals the last one used; else fresh memory."""
-    for memory in sorted(reversed(tuple(_spare)), key=lambda one: one.nbytes):
+    newest_first = list(_spare)
+    newest_first.reverse()
+    for memory in sorted(newest_first, key=lambda one: one.nbytes):
         if nbytes <= memory.nbytes <= 2 * nbytes:
             try:
                 _spare.remove(memory)
