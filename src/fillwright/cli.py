@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fillwright.config.load import Loaded
     from fillwright.data.market import Market
     from fillwright.result import Result
+    from fillwright.verify import MarketData
 
 DEMO = ("demo/demo.yaml", "../../examples/demo.yaml")
 """Where the demo lies, beside this file: in an installed package, in a source tree."""
@@ -50,6 +51,7 @@ Overrides = Annotated[
 ]
 Json = Annotated[bool, Parameter(name="--json", show_default=False, help="Print JSON for machines.")]
 Switch = Annotated[bool, Parameter(show_default=False)]
+Data = Annotated[list[Path] | None, Parameter(consume_multiple=True, negative=(), show_default=False)]
 Hashes = Annotated[bool, Parameter(negative="--no-hashes", show_default=False)]
 
 
@@ -155,13 +157,16 @@ def _result_json(result: Result, folder: Path | None) -> str:
 
 
 @app.command
-def verify(folder: Path, /, *, json: Json = False, hashes: Hashes = True) -> int:
+def verify(folder: Path, /, *, data: Data = None, json: Json = False, hashes: Hashes = True) -> int:
     """Recompute a result folder from its journal; exit code 1 if anything differs.
 
     Parameters
     ----------
     folder
         Folder that a run left behind.
+    data
+        Hold the run against its market data too. Alone: where the run's configuration says; or a folder, a configuration, or
+        files of bars.
     hashes
         Compare the files with the hashes in the certificate first.
     """
@@ -169,9 +174,25 @@ def verify(folder: Path, /, *, json: Json = False, hashes: Hashes = True) -> int
 
     if not folder.is_dir():
         raise UsageError("is no folder", where=str(folder), remedy="give the folder of a saved run")
-    verification = verify_folder(folder, hashes=hashes)
+    market = None if data is None else _data_of_run(folder, data)
+    verification = verify_folder(folder, hashes=hashes, market=market)
     print(verification.to_json() if json else verification.text())
     return 0 if verification.ok else 1
+
+
+def _data_of_run(folder: Path, data: Sequence[Path]) -> MarketData:
+    """The bars of a saved run as the verifier takes them."""
+    from fillwright.result.source import market_of
+    from fillwright.verify import Bars, MarketData
+    from fillwright.verify.reading import read_json
+
+    market = market_of(folder, read_json(folder / "run.json"), data)
+    feeds = [market.execution_feed(number) for number in range(len(market.instruments))]
+    bars = [
+        Bars(feed.symbol, feed.open_time, feed.close_time, feed.open, feed.high, feed.low, feed.close, feed.volume, feed.day_last)
+        for feed in feeds
+    ]
+    return MarketData(bars, market.instants)
 
 
 @app.command

@@ -117,9 +117,10 @@ def test_daily_bars_last_from_session_open_to_session_close(tmp_path: Path) -> N
     feed = read(path, instrument=currencies, tz=None, timeframe="1d").feeds[0]
     assert str(np.datetime64(int(feed.open_time[0]), "ns"))[:16] == "2024-03-07T22:00"
     midnights = pd.DataFrame({"date": pd.to_datetime(["2024-03-08", "2024-03-11"]), "open": 1, "high": 2, "low": 1, "close": 2})
-    assert read(midnights, instrument=stocks, tz=None, timeframe="1d").feeds[0].close_time.tolist() == read(
-        path, instrument=stocks, tz=None, timeframe="1d"
-    ).feeds[0].close_time.tolist()
+    assert (
+        read(midnights, instrument=stocks, tz=None, timeframe="1d").feeds[0].close_time.tolist()
+        == read(path, instrument=stocks, tz=None, timeframe="1d").feeds[0].close_time.tolist()
+    )
     local = midnights.assign(date=midnights["date"].dt.tz_localize("America/New_York"))
     utc = midnights.assign(date=midnights["date"].dt.tz_localize("UTC"))
     for frame in (local, utc):

@@ -153,9 +153,7 @@ def test_ema_rsi_atr_against_their_definitions() -> None:
     gain, loss = wilder(np.maximum(change, 0).tolist()), wilder(np.maximum(-change, 0).tolist())
     rsi = [100 * g / (g + x) for g, x in zip(gain, loss)]
     np.testing.assert_allclose(indicators.rsi(close)[window:], rsi, rtol=1e-10)
-    ranges = [
-        max(high[i] - low[i], abs(high[i] - close[i - 1]), abs(low[i] - close[i - 1])) for i in range(1, len(close))
-    ]
+    ranges = [max(high[i] - low[i], abs(high[i] - close[i - 1]), abs(low[i] - close[i - 1])) for i in range(1, len(close))]
     np.testing.assert_allclose(indicators.atr(high, low, close)[window:], wilder(ranges), rtol=1e-10)
     macd = indicators.ema(close, 12) - indicators.ema(close, 26)
     np.testing.assert_array_equal(indicators.macd(close), macd)

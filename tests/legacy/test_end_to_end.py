@@ -75,9 +75,7 @@ def moves(result: Result) -> int:
 
 
 @pytest.mark.parametrize(("settings", "fill", "mode", "fills", "change"), REFERENCE)
-def test_reference_outcomes(
-    run_old: RunOld, settings: tuple[str, ...], fill: str, mode: str, fills: int, change: str
-) -> None:
+def test_reference_outcomes(run_old: RunOld, settings: tuple[str, ...], fill: str, mode: str, fills: int, change: str) -> None:
     chosen = (f"execution.fill={fill}", f"strategy.params.mode={mode}")
     two = run_old("mini_test", *settings, *chosen)
     one = run_old("mini_test", *settings, *chosen, "orders.reversal=one_order")
@@ -116,9 +114,7 @@ def change_by_hand(prices: list[tuple[Decimal, Decimal]], old: Old, units: int =
         if wanted and wanted * units != position:
             trade(wanted * units - position, first)
         if now >= slow:
-            above = [
-                sum(closes[i - fast + 1 : i + 1]) * slow - sum(closes[i - slow + 1 : i + 1]) * fast for i in (now - 1, now)
-            ]
+            above = [sum(closes[i - fast + 1 : i + 1]) * slow - sum(closes[i - slow + 1 : i + 1]) * fast for i in (now - 1, now)]
             wanted = 1 if above[0] <= 0 < above[1] else -1 if above[0] >= 0 > above[1] else wanted
     if position:
         trade(-position, closes[-1])

@@ -101,9 +101,7 @@ def _is_type_checking(node: ast.If) -> bool:
     return ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
-def _statements(
-    body: list[ast.stmt], typing_only: bool = False, inside: bool = False
-) -> Iterator[tuple[ast.stmt, bool, bool]]:
+def _statements(body: list[ast.stmt], typing_only: bool = False, inside: bool = False) -> Iterator[tuple[ast.stmt, bool, bool]]:
     for node in body:
         yield node, typing_only, inside
         deeper = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)

@@ -13,9 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 
-def to_arrow(
-    values: npt.NDArray[Any], kind: pa.DataType | None = None, missing: npt.NDArray[np.bool_] | None = None
-) -> pa.Array:
+def to_arrow(values: npt.NDArray[Any], kind: pa.DataType | None = None, missing: npt.NDArray[np.bool_] | None = None) -> pa.Array:
     """A numeric numpy array as an Arrow array over the same memory; ``kind`` may be a type of the same width (timestamps).
 
     Values are null where ``missing`` is True.

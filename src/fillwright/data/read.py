@@ -121,9 +121,7 @@ def read_bars(
         if name not in Layout.__annotations__:
             known = [*read_bars.__annotations__, *Layout.__annotations__]
             raise UsageError(f"read_bars has no keyword {name!r}", remedy=suggest(name, known, "keywords"))
-    return read_source(
-        Source(source, symbol=symbol, timeframe=timeframe, tz=tz, stamp=stamp, start=start, end=end, **layout)
-    )
+    return read_source(Source(source, symbol=symbol, timeframe=timeframe, tz=tz, stamp=stamp, start=start, end=end, **layout))
 
 
 def read_source(source: Source) -> Market:

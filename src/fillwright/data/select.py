@@ -14,9 +14,7 @@ from fillwright.errors import DataError
 from fillwright.model.instrument import Instrument
 
 
-def select(
-    market: Market, symbols: Sequence[str] | None = None, start: When | None = None, end: When | None = None
-) -> Market:
+def select(market: Market, symbols: Sequence[str] | None = None, start: When | None = None, end: When | None = None) -> Market:
     """The instruments named, in that order, and the bars whose open time lies in [start, end]; arrays are shared, not copied.
 
     ``start`` and ``end`` are read as by ``read_bars``. UsageError for an unknown symbol, DataError when a feed has no bar left.

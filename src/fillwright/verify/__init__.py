@@ -1,7 +1,8 @@
 """Verification of a result folder: an accounting of its own, sharing no code with the engine.
 
 From the input columns of orders, events and fills, the booking method and the marks it recomputes every derived column of
-every table and compares cell by cell.
+every table and compares cell by cell. With the market data at hand it also checks what the input columns say about them:
+marks, rates, arrivals, the price that each fill met, its costs and its volume.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ import numpy as np
 
 from fillwright.errors import CheckFailed
 from fillwright.verify.audit import Audit, Check, Verification
+from fillwright.verify.bars import Bars, MarketData
 from fillwright.verify.equity import check_equity
 from fillwright.verify.hashes import check_hashes
 from fillwright.verify.ledger import book, check_ledger, check_postings
+from fillwright.verify.market import HELD_AGAINST_DATA, check_data
 from fillwright.verify.orders import check_orders
 from fillwright.verify.reading import Folder
 from fillwright.verify.trades import check_trades
 
-__all__ = ["Check", "Verification", "verify_folder"]
+__all__ = ["Bars", "Check", "MarketData", "Verification", "verify_folder"]
 
 UNCHECKED = "not recomputed by this version"
 
 
-def verify_folder(path: str | os.PathLike[str], *, hashes: bool = True) -> Verification:
+def verify_folder(path: str | os.PathLike[str], *, hashes: bool = True, market: MarketData | None = None) -> Verification:
     """Verify a result folder from what it holds alone; ``hashes`` also compares the files with certificate.json.
+
+    With ``market``, the data that the run was made on, also what they decide.
 
     Differences are failed checks that name file, row, column, what was found and what was expected. CheckFailed names a
     file that is missing or so damaged that nothing can be compared.
@@ -36,17 +41,17 @@ def verify_folder(path: str | os.PathLike[str], *, hashes: bool = True) -> Verif
         raise CheckFailed("is no folder", where=str(base), remedy="give the folder of a saved run")
     checks = check_hashes(base) if hashes else []
     try:
-        audit = _recompute(base)
+        audit = _recompute(base, market)
     except CheckFailed as error:
         changed = [check.detail for check in checks if not check.ok]
         if changed:
             raise CheckFailed(f"{error.message} ({'; '.join(changed)})", where=error.where, remedy=error.remedy) from error
         raise
-    inputs = tuple(f"{name}: {', '.join(columns)}" for name, columns in _inputs(audit.folder).items())
+    inputs = tuple(f"{name}: {', '.join(columns)}" for name, columns in _inputs(audit.folder, market is not None).items())
     return Verification(str(base), (*checks, *audit.checks), inputs, audit.folder.state.lower())
 
 
-def _recompute(base: Path) -> Audit:
+def _recompute(base: Path, market: MarketData | None) -> Audit:
     folder = Folder(base)
     audit = Audit(folder)
     try:
@@ -56,8 +61,10 @@ def _recompute(base: Path) -> Audit:
         check_orders(audit, ledger.notional, np.array(ledger.price, np.int64))
         money, quantity = check_postings(audit, ledger)
         check_trades(audit, ledger)
-        check_equity(audit, money, quantity)
+        balances = check_equity(audit, money, quantity)
         _intents(audit)
+        if market is not None:
+            check_data(audit, ledger, balances, market)
     except (KeyError, IndexError, ValueError, ZeroDivisionError, OverflowError) as error:
         # Inputs that no run writes; say so rather than show where our arithmetic stumbled over them.
         raise CheckFailed(
@@ -98,8 +105,12 @@ def _everything(audit: Audit) -> None:
     audit.say("folder.columns", sum(len(sheet.columns) for sheet in audit.folder.sheets.values()), left)
 
 
-def _inputs(folder: Folder) -> dict[str, list[str]]:
+def _inputs(folder: Folder, with_data: bool) -> dict[str, list[str]]:
+    """What was taken as given, by file."""
+    known = HELD_AGAINST_DATA if with_data else {}
     return {
-        f"{name}.parquet": [column for column, role in sheet.roles.items() if role == "input"]
+        f"{name}.parquet": [
+            column for column, role in sheet.roles.items() if role == "input" and column not in known.get(name, ())
+        ]
         for name, sheet in folder.sheets.items()
     }

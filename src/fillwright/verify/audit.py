@@ -100,11 +100,14 @@ class Audit:
         self.checks.append(Check(name, False, count, "; ".join(found[:SHOWN]) + more))
 
     def column(self, table: str, column: str, expected: Any) -> None:
-        """Compare a whole column with what it must be: own units of each row, or texts (None = none)."""
-        sheet = self.folder[table]
+        """Compare a whole derived column with what it must be: own units of each row, or texts (None = none)."""
         self.seen.add((table, column))
+        self.compare(table, column, f"{table}.{column}", expected)
+
+    def compare(self, table: str, column: str, name: str, expected: Any) -> None:
+        """The same for any column, as the check ``name``."""
+        sheet = self.folder[table]
         found = sheet[column]
-        name = f"{table}.{column}"
         values = expected if isinstance(expected, np.ndarray) else _array(expected, found.dtype == object)
         if len(values) != sheet.rows:
             self.say(name, sheet.rows, [f"{table}.parquet has {sheet.rows} rows, must have {len(values)}"])
@@ -125,7 +128,7 @@ class Audit:
             scale = sheet.decimals[column]
             found, must = (Decimal(int(value)).scaleb(-scale) for value in (found, must))
         elif sheet.kinds[column] == "time":
-            found, must = (_moment(int(value)) for value in (found, must))
+            found, must = (moment(int(value)) for value in (found, must))
         return f"{table}.parquet row {row} column {column}: found {found}, expected {must}"
 
 
@@ -148,5 +151,6 @@ def _scaled(values: Array, step: Array) -> Array:
     return values * step if top < 2**62 else values.astype(object) * step.astype(object)
 
 
-def _moment(time: int) -> str:
+def moment(time: int) -> str:
+    """A time in words."""
     return f"{np.datetime64(time, 'ns')}Z" if time else "never"

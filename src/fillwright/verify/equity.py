@@ -26,7 +26,7 @@ class _Postings:
     is_position: Array
 
 
-class _Known:
+class Known:
     """Marks of instruments, or rates of currencies, as the marks table holds them."""
 
     def __init__(self, folder: Folder, column: str, owner: Array) -> None:
@@ -43,8 +43,11 @@ class _Known:
         return np.asarray(known[np.searchsorted(self._instants[rows], instants, "right")])
 
 
-def check_equity(audit: Audit, money: Array, quantity: Array) -> None:
-    """Compare equity, cash, value of positions and drawdown at every stored instant; then each currency's revaluation."""
+def check_equity(audit: Audit, money: Array, quantity: Array) -> list[Array]:
+    """Compare equity, cash, value of positions and drawdown at every stored instant; then each currency's revaluation.
+
+    Returns the balance of each currency at the stored instants, cash and positions, in its money units.
+    """
     folder = audit.folder
     instants = folder["equity"]["instant"]
     sheet = folder["postings"]
@@ -59,11 +62,13 @@ def check_equity(audit: Audit, money: Array, quantity: Array) -> None:
     m = len(instants)
     wrong: list[str] = []
     equity, cash_base = np.zeros(m, np.int64), np.zeros(m, np.int64)
-    marks, rates = _Known(folder, "price", folder.symbols("marks")), _Known(folder, "rate", folder.currency_of("marks"))
+    marks, rates = Known(folder, "price", folder.symbols("marks")), Known(folder, "rate", folder.currency_of("marks"))
     values = _position_values(folder, postings, marks, instants, wrong)
+    balances = []
     for c, currency in enumerate(folder.currencies):
         cash = _running(postings, (postings.currency == c) & postings.is_cash, postings.money, m)
         balance = cash + values[c]
+        balances.append(balance)
         if c == 0:
             equity, cash_base = equity + balance, cash_base + cash
             continue
@@ -79,6 +84,7 @@ def check_equity(audit: Audit, money: Array, quantity: Array) -> None:
     audit.column("equity", "cash", cash_base)
     audit.column("equity", "positions_value", equity - cash_base)
     audit.column("equity", "drawdown", np.maximum.accumulate(equity) - equity if m else equity)
+    return balances
 
 
 def _running(postings: _Postings, rows: Array, amounts: Array, m: int) -> Array:
@@ -88,7 +94,7 @@ def _running(postings: _Postings, rows: Array, amounts: Array, m: int) -> Array:
     return np.cumsum(steps)[:m]
 
 
-def _position_values(folder: Folder, postings: _Postings, marks: _Known, instants: Array, wrong: list[str]) -> list[Array]:
+def _position_values(folder: Folder, postings: _Postings, marks: Known, instants: Array, wrong: list[str]) -> list[Array]:
     """Per currency [m]: sum of the positions' values, each strategy and instrument rounded by itself."""
     m = len(instants)
     values: list[Array] = [np.zeros(m, np.int64) for _ in folder.currencies]

@@ -1,0 +1,157 @@
+"""What was true of an order at each of its fills: the events of the journal, gone through once more in their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fillwright.verify.ledger import SIDES
+from fillwright.verify.lifecycle import ENDED, FILLS, HELD
+from fillwright.verify.reading import Folder
+
+CLOSED_BY_OTHERS = ("canceled_by_user", "replaced_to_filled", "parent_ended", "liquidation")
+"""Reasons of cancels that do not come from meeting the market."""
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A fill's order when it met the market: its prices then, and since when it could.
+
+    arrival    when it arrived, or lost its priority by a replace
+    released   when its parent let it go, 0 = it never waited for one
+    triggered  (instant, time) of its trigger, (0, 0) = none yet
+    exposure   side of the position, else opposite to that of the first working order of the instrument, before the bar
+    """
+
+    row: int
+    order: int
+    limit: int
+    stop: int
+    arrival: int
+    released: int
+    triggered: tuple[int, int]
+    exposure: int
+
+
+@dataclass
+class _Order:
+    symbol: int
+    side: int
+    quantity: int = 0
+    limit: int = 0
+    stop: int = 0
+    arrival: int = 0
+    released: int = 0
+    held: bool = False
+    accepted: bool = False
+    triggered: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class Story:
+    """``met`` by fill; ``arrivals`` int by order, the last one, 0 = it never arrived; ``replaced`` orders that lost priority."""
+
+    met: dict[int, Met] = field(default_factory=dict)
+    arrivals: list[int] = field(default_factory=list)
+    replaced: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    row: int
+    instant: int
+    time: int
+    order: int
+    event: str
+    status: str
+    quantity: int
+    limit: int
+    stop: int
+    fill: int
+    reason: str
+
+
+def tell(folder: Folder) -> Story:
+    """Go through all events."""
+    return _Teller(folder).tell()
+
+
+class _Teller:
+    def __init__(self, folder: Folder) -> None:
+        orders = folder["orders"]
+        symbols, sides = folder.order_symbol.tolist(), orders["side"].tolist()
+        self.folder = folder
+        self.orders = [_Order(symbol, SIDES[side]) for symbol, side in zip(symbols, sides, strict=True)]
+        self.working: dict[int, dict[int, None]] = {symbol: {} for symbol in range(len(folder.instruments))}
+        self.position = [0] * len(folder.instruments)
+        self.exposure = [0] * len(folder.instruments)
+        self.matched = 0
+        self.quantities = folder.units("fills", "quantity").tolist()
+        self.story = Story()
+
+    def tell(self) -> Story:
+        flags = self.folder["order_events"]["flags"].tolist()
+        for event in self._events():
+            order = self.orders[event.order]
+            if event.event == "submit":
+                order.held = bool(flags[event.row] & HELD)
+            if event.instant != self.matched and self._meets_market(event, order):
+                self.matched = event.instant
+                self.exposure = [self._exposed(symbol) for symbol in range(len(self.position))]
+            self._take(event, order)
+        self.story.arrivals = [order.arrival for order in self.orders]
+        return self.story
+
+    def _events(self) -> list[_Event]:
+        folder, events = self.folder, self.folder["order_events"]
+        return [
+            _Event(row, *values)
+            for row, values in enumerate(
+                zip(
+                    events["instant"].tolist(), events["time"].tolist(),
+                    folder.references("order_events", "order_id", "orders").tolist(), events["event"].tolist(),
+                    events["status"].tolist(), folder.units("order_events", "quantity").tolist(),
+                    folder.units("order_events", "limit_price").tolist(), folder.units("order_events", "stop_price").tolist(),
+                    events["fill_id"].tolist(), events["reason"].tolist(), strict=True,
+                )
+            )
+        ]  # fmt: skip
+
+    def _meets_market(self, event: _Event, order: _Order) -> bool:
+        """Whether the event comes from meeting bars: what stood before the first of an instant, stood when its bars began."""
+        if event.event in FILLS or event.event == "trigger":
+            return True
+        if event.event in ("shrink", "reject"):
+            return order.accepted
+        return event.event == "cancel" and event.reason not in CLOSED_BY_OTHERS
+
+    def _exposed(self, symbol: int) -> int:
+        held = self.position[symbol]
+        if held:
+            return 1 if held > 0 else -1
+        return next((-self.orders[number].side for number in self.working[symbol] if not self.orders[number].held), 0)
+
+    def _take(self, event: _Event, order: _Order) -> None:
+        queue = self.working[order.symbol]
+        if event.event == "accept":
+            order.accepted, order.arrival = True, event.time
+            queue[event.order] = None
+        elif event.event == "release":
+            order.held, order.released = False, event.time
+        elif event.event == "trigger":
+            order.triggered = event.instant, event.time
+        elif event.event == "replace":
+            if (event.limit, event.stop) != (order.limit, order.stop) or event.quantity > order.quantity:
+                order.arrival = event.time
+                self.story.replaced.add(event.order)
+                queue.pop(event.order, None)
+                queue[event.order] = None
+        elif event.event in FILLS and 0 <= event.fill < len(self.quantities):
+            self.story.met[event.fill] = Met(
+                event.row, event.order, event.limit, event.stop, order.arrival, order.released, order.triggered,
+                self.exposure[order.symbol],
+            )  # fmt: skip
+            self.position[order.symbol] += order.side * int(self.quantities[event.fill])
+        if event.event != "replace_request":
+            order.quantity, order.limit, order.stop = event.quantity, event.limit, event.stop
+        if event.status in ENDED:
+            queue.pop(event.order, None)

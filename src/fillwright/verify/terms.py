@@ -1,0 +1,97 @@
+"""The broker's terms as the effective configuration in run.json states them, as whole numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from fillwright.errors import CheckFailed
+from fillwright.verify.reading import Folder
+
+RATE = 10**9
+SLIPPAGE_MODELS, FEE_MODELS = ("none", "rate", "ticks"), ("none", "rate", "per_unit", "per_order")
+
+_UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the run's orders were subject to. Rates in 10^-9, money in units of the quote currency; None = no bound.
+
+    ``participation`` is exact; ``through`` and ``tick`` are price units per instrument. ``slippage`` and ``fee`` are
+    names of models, "" for one that this verifier does not know.
+    """
+
+    seed: int
+    latency: int
+    path: str
+    lookahead: bool
+    clamp: bool
+    participation: Fraction | None
+    through: tuple[int, ...]
+    tick: tuple[int, ...]
+    slippage: str
+    slip_rate: int
+    slip_ticks: int
+    fee: str
+    fee_order: int
+    fee_unit: int
+    fee_taker: int
+    fee_maker: int
+    fee_minimum: int | None
+    fee_maximum: int | None
+
+    @classmethod
+    def of(cls, folder: Folder) -> Terms:
+        """The terms of a folder's configuration; CheckFailed when they cannot be read."""
+        try:
+            return _terms(folder, folder.run["config"])
+        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+            raise CheckFailed(
+                f"the configuration cannot be used: {type(error).__name__}: {error}", where=str(folder.path / "run.json"),
+                remedy="the file was changed, or is of another version",
+            ) from error  # fmt: skip
+
+
+def _terms(folder: Folder, config: Mapping[str, Any]) -> Terms:
+    execution, slippage, fee = config["execution"], config["costs"]["slippage"], config["costs"]["commission"]
+    money = 10 ** int(config["account"]["money_decimals"])
+    taker = _scaled(fee.get("rate"), RATE) or 0
+    maker = _scaled(fee.get("maker_rate"), RATE)
+    amount = _scaled(fee.get("amount"), money) or 0
+    through = Fraction(str(execution["limit_through"]))
+    share = execution["participation"]
+    return Terms(
+        seed=int(config["run"]["seed"]),
+        latency=_duration(str(execution["latency"])),
+        path=str(execution["path"]),
+        lookahead=execution["fill"] == "same_close_lookahead",
+        clamp=bool(execution["clamp_to_range"]),
+        participation=None if share is None else Fraction(str(share)),
+        through=tuple(int(through * 10**instrument.price_decimals) for instrument in folder.instruments),
+        tick=tuple(int(facts["tick"]) for facts in folder.run["instruments"]),
+        slippage=slippage["model"] if slippage["model"] in SLIPPAGE_MODELS else "",
+        slip_rate=_scaled(slippage.get("rate"), RATE) or 0,
+        slip_ticks=int(slippage.get("ticks") or 0),
+        fee=fee["model"] if fee["model"] in FEE_MODELS else "",
+        fee_order=amount if fee["model"] == "per_order" else 0,
+        fee_unit=amount if fee["model"] == "per_unit" else 0,
+        fee_taker=taker,
+        fee_maker=taker if maker is None else maker,
+        fee_minimum=_scaled(fee.get("minimum"), money),
+        fee_maximum=_scaled(fee.get("maximum"), money),
+    )
+
+
+def _scaled(value: Any, scale: int) -> int | None:
+    return None if value is None else int(Fraction(str(value)) * scale)
+
+
+def _duration(text: str) -> int:
+    match = re.fullmatch(r"([0-9.]+)([a-z]+)", text)
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(f"{text!r} is no duration")
+    return int(Fraction(match[1]) * _UNITS[match[2]])
