@@ -15,6 +15,7 @@ _HOME = {
     "compiled_strategy": "strategy.function_form",
     "Targets": "strategy.arrays", "Signals": "strategy.arrays", "OrderList": "strategy.arrays",
     "run": "coordinator", "run_config": "coordinator", "Run": "coordinator", "Result": "result", "load_result": "result",
+    "compare": "result",
     "Config": "config.schema", "load_config": "config.load",
     "read_bars": "data.read", "Market": "data.market", "open_market": "data.store", "convert": "data.store", "make_bars": "data.make",
     "Instrument": "model.instrument",
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from fillwright.indicators import atr, crossed_above, crossed_below, ema, highest, lowest, macd, roc, rsi, sma, std, wma
     from fillwright.model.codes import ExitReason, OrderFlag, OrderStatus, OrderType, Reason, RunState, Side, TimeInForce
     from fillwright.model.instrument import Instrument
-    from fillwright.result import Result
+    from fillwright.result import Result, compare
     from fillwright.result import load as load_result
     from fillwright.strategy.arrays import OrderList, Signals, Targets
     from fillwright.strategy.base import Strategy

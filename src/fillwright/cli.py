@@ -196,6 +196,27 @@ def _data_of_run(folder: Path, data: Sequence[Path]) -> MarketData:
 
 
 @app.command
+def compare(one: Path, two: Path, /, *, json: Json = False) -> int:
+    """Show where two runs part, and what was set differently; exit code 1 if their records or figures differ.
+
+    Parameters
+    ----------
+    one
+        Folder that a run left behind.
+    two
+        Folder of the other run.
+    """
+    from fillwright.result.compare import compare as compare_runs
+
+    for folder in (one, two):
+        if not folder.is_dir():
+            raise UsageError("is no folder", where=str(folder), remedy="give the folders of two saved runs")
+    comparison = compare_runs(one, two)
+    print(comparison.to_json() if json else comparison.text())
+    return 0 if comparison.equal else 1
+
+
+@app.command
 def report(folder: Path, /, *, out: Path | None = None) -> int:
     """Write the HTML report of a result folder.
 

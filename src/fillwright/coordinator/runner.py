@@ -312,12 +312,14 @@ class Run:
         count = int(s["n_equity"])
         equity = memory.equity[:count]
         counters = {name: int(s[name]) for name in ("intents", "no_change", "bars", "ambiguous", "drawdown", "drawdown_peak")}
+        decides = self._driver.describe()
         info: dict[str, str | int | float] = {
             "seed": self.config.run.seed,
+            "strategy_source": str(decides.get("source") or decides.get("schedule") or ""),
             "fillwright": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "input_fingerprint": input_fingerprint(self.config, self.market, self._driver.describe()),
+            "input_fingerprint": input_fingerprint(self.config, self.market, decides),
             "journal_fingerprint": journal_fingerprint(tables, equity),
             **self._timings,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fillwright.result.certificate import Certificate, Check, certify
+from fillwright.result.compare import Comparison, compare
 from fillwright.result.run_result import Result, SavedRun, load
 
-__all__ = ["Certificate", "Check", "Result", "SavedRun", "certify", "load"]
+__all__ = ["Certificate", "Check", "Comparison", "Result", "SavedRun", "certify", "compare", "load"]

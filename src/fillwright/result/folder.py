@@ -219,7 +219,7 @@ def load(folder: str | os.PathLike[str]) -> Content:
     base = Path(folder)
     if not base.is_dir():
         raise UsageError(f"{base} is no folder", remedy="give the folder of a saved run")
-    run, summary, certificate = (_read_json(base / name) for name in ("run.json", "summary.json", "certificate.json"))
+    run, summary, certificate = (read_json(base / name) for name in ("run.json", "summary.json", "certificate.json"))
     if run.get("format") != FORMAT or run.get("schema_version") != SCHEMA_VERSION:
         raise CheckFailed(
             f"not a result of schema version {SCHEMA_VERSION}: {run.get('format')!r}, {run.get('schema_version')!r}",
@@ -255,7 +255,8 @@ def _tables(base: Path, run: Mapping[str, Any]) -> RunTables:
     return RunTables(records, names, instruments, currencies)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a result folder; CheckFailed naming the file."""
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
