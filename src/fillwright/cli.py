@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -214,6 +214,55 @@ def compare(one: Path, two: Path, /, *, json: Json = False) -> int:
     comparison = compare_runs(one, two)
     print(comparison.to_json() if json else comparison.text())
     return 0 if comparison.equal else 1
+
+
+@app.command(name="import-trades")
+def import_trades(
+    old: Path,
+    /,
+    *,
+    pnl: Literal["gross", "net"] | None = None,
+    out: Path,
+    equity: Path | None = None,
+    cash: str | None = None,
+    overwrite: Switch = False,
+) -> int:
+    """Keep trades that the previous system recorded as a result folder, to verify and to compare.
+
+    Parameters
+    ----------
+    old
+        Its trades: CSV or JSON.
+    pnl
+        Whether the results in the file are before fees (gross) or after (net). Must be said.
+    out
+        Folder to write.
+    equity
+        Its equity file: timestamp, equity, cash, positions_value.
+    cash
+        What the account began with; default: the first equity.
+    overwrite
+        Replace a result that is there.
+    """
+    from fillwright.legacy.trades import read_equity, read_trades
+    from fillwright.result.imported import save_imported
+
+    if pnl is None:
+        raise UsageError(
+            "the file does not say whether its results are before or after fees", where=str(old),
+            remedy="write --pnl gross (before fees) or --pnl net (after fees); where both are known, try net and `fillwright verify`",
+        )  # fmt: skip
+    past = read_trades(old)
+    if equity is not None:
+        read_equity(equity, past)
+    folder = save_imported(past, pnl, out, cash=cash, source=old.name, overwrite=overwrite)
+    closed = sum(trade.closed for trade in past.trades)
+    print(f"{closed} closed and {len(past.trades) - closed} open trades of {old} are in {folder}")
+    print("\n".join(["assumed:", *(f"  {line}" for line in past.assumed)]))
+    if past.found:
+        print("\n".join(["found:", *(f"  {line}" for line in past.found)]))
+    print(f"check it with: fillwright verify {folder}; put a run beside it with: fillwright compare {folder} RUN")
+    return 0
 
 
 @app.command

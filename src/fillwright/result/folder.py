@@ -32,6 +32,9 @@ from fillwright.result.certificate import Certificate
 from fillwright.result.tables import RunTables, from_arrow
 
 FORMAT = "fillwright result"
+IMPORTED = "imported"
+"""State of a folder that holds trades of another system; see :mod:`fillwright.result.imported`."""
+
 MACHINE = ("_s", "_seconds", "_bytes")
 """Endings of keys of ``RunRecord.info`` that measure the machine rather than the run."""
 
@@ -48,7 +51,7 @@ def run_facts(record: RunRecord, settled: bool) -> dict[str, Any]:
         "error": record.error,
         "error_at": record.error_at,
         "config": record.config.canonical(),
-        "instruments": [_instrument_facts(instrument) for instrument in market.instruments],
+        "instruments": [instrument_facts(instrument) for instrument in market.instruments],
         "currencies": [{"code": currency.code, "decimals": currency.decimals} for currency in record.currencies],
         "fx": [None if fx is None else {"instrument": fx.instrument, "inverse": fx.inverse} for fx in record.fx],
         "names": {"strategies": record.names.strategies, "tags": record.names.tags, "rules": record.names.rules},
@@ -64,7 +67,8 @@ def run_facts(record: RunRecord, settled: bool) -> dict[str, Any]:
     }
 
 
-def _instrument_facts(instrument: Instrument) -> dict[str, Any]:
+def instrument_facts(instrument: Instrument) -> dict[str, Any]:
+    """An instrument as it stands in run.json."""
     return {
         "symbol": instrument.symbol,
         "quote": instrument.quote,
@@ -196,6 +200,11 @@ class Content:
     def record(self) -> RunRecord:
         """The run as a record. Its market is a stand-in made from the saved marks: closes only, where a mark is known."""
         run = self.run
+        if run["state"] == IMPORTED:
+            raise UsageError(
+                "holds trades of another system: there are no orders and fills to draw or explain", where=str(self.folder),
+                remedy="`fillwright verify` checks it, `fillwright compare` puts a run beside it",
+            )  # fmt: skip
         return RunRecord(
             tables={**self.tables.records, "lots": stand_in.lots(self.tables)},
             market=stand_in.market(self.tables, run),

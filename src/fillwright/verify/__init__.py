@@ -17,6 +17,7 @@ from fillwright.verify.audit import Audit, Check, Verification
 from fillwright.verify.bars import Bars, MarketData
 from fillwright.verify.equity import check_equity
 from fillwright.verify.hashes import check_hashes
+from fillwright.verify.imported import check_imported
 from fillwright.verify.ledger import book, check_ledger, check_postings
 from fillwright.verify.market import HELD_AGAINST_DATA, check_data
 from fillwright.verify.orders import check_orders
@@ -24,6 +25,9 @@ from fillwright.verify.reading import Folder
 from fillwright.verify.trades import check_trades
 
 __all__ = ["Bars", "Check", "MarketData", "Verification", "verify_folder"]
+
+IMPORTED = "imported"
+IMPORTED_INPUTS = ("trades.parquet: everything but net_pnl", "equity.parquet: instant, equity, cash")
 
 UNCHECKED = "not recomputed by this version"
 
@@ -47,6 +51,8 @@ def verify_folder(path: str | os.PathLike[str], *, hashes: bool = True, market: 
         if changed:
             raise CheckFailed(f"{error.message} ({'; '.join(changed)})", where=error.where, remedy=error.remedy) from error
         raise
+    if audit.folder.state == IMPORTED:
+        return Verification(str(base), (*checks, *audit.checks), IMPORTED_INPUTS, IMPORTED, tuple(audit.notes))
     inputs = tuple(f"{name}: {', '.join(columns)}" for name, columns in _inputs(audit.folder, market is not None).items())
     return Verification(str(base), (*checks, *audit.checks), inputs, audit.folder.state.lower())
 
@@ -56,6 +62,9 @@ def _recompute(base: Path, market: MarketData | None) -> Audit:
     audit = Audit(folder)
     try:
         _ids(audit)
+        if folder.state == IMPORTED:
+            audit.notes += check_imported(audit)
+            return audit
         ledger = book(folder)
         check_ledger(audit, ledger)
         check_orders(audit, ledger.notional, np.array(ledger.price, np.int64))

@@ -32,13 +32,15 @@ class Check:
 class Verification:
     """The outcome of verifying one folder; ``inputs`` are the columns that were taken as given.
 
-    ``state`` is how the run ended: what a failed run left behind can be verified too, up to where it stopped.
+    ``state`` is how the run ended: what a failed run left behind can be verified too, up to where it stopped. ``notes`` are
+    contradictions in what another system recorded: an import that keeps them is a faithful one.
     """
 
     folder: str
     checks: tuple[Check, ...]
     inputs: tuple[str, ...] = ()
     state: str = "reconciled"
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -53,6 +55,8 @@ class Verification:
         lines = [f"{verdict}: {self.folder}"]
         if self.state in ("failed", "interrupted"):
             lines.append(f"  THE RUN {self.state.upper()}: this is what it left behind until then")
+        if self.state == "imported":
+            lines.append("  IMPORTED FROM ANOTHER SYSTEM: what it recorded is kept as it was, not recomputed")
         lines.append(f"  {len(self.checks)} checks, {numbers:,} numbers compared")
         groups: dict[str, list[Check]] = {}
         for check in self.checks:
@@ -66,6 +70,9 @@ class Verification:
             lines.append(f"  {group:<16}{state:<10}{many} {count:>14,} numbers" + (f"  {said}" if said else ""))
         for check in failed:
             lines.append(f"  FAILED {check.name}: {check.detail}")
+        if self.notes:
+            lines.append(f"  THE OTHER SYSTEM CONTRADICTS ITSELF ({len(self.notes)}):")
+            lines += [f"    {note}" for note in self.notes]
         if self.inputs:
             lines.append("  taken as given (nothing else in the folder implies them):")
             for item in self.inputs:
@@ -76,7 +83,14 @@ class Verification:
         """The same for machines."""
         checks = [{"name": c.name, "ok": c.ok, "count": c.count, "detail": c.detail} for c in self.checks]
         return json.dumps(
-            {"ok": self.ok, "state": self.state, "folder": self.folder, "checks": checks, "inputs": list(self.inputs)},
+            {
+                "ok": self.ok,
+                "state": self.state,
+                "folder": self.folder,
+                "checks": checks,
+                "notes": list(self.notes),
+                "inputs": list(self.inputs),
+            },
             indent=1,
             ensure_ascii=False,
         )
@@ -89,6 +103,7 @@ class Audit:
         self.folder = folder
         self.checks: list[Check] = []
         self.seen: set[tuple[str, str]] = set()
+        self.notes: list[str] = []
 
     def say(self, name: str, count: int, wrong: Iterable[str] = (), note: str = "") -> None:
         """Record a check; each item of ``wrong`` is one difference in words."""
