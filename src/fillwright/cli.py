@@ -186,7 +186,10 @@ def _data_of_run(folder: Path, data: Sequence[Path]) -> MarketData:
     from fillwright.verify import Bars, MarketData
     from fillwright.verify.reading import read_json
 
-    market = market_of(folder, read_json(folder / "run.json"), data)
+    run = read_json(folder / "run.json")
+    if run.get("state") == "imported":
+        raise UsageError("holds trades of another system, not a run", where=str(folder), remedy="verify it without --data")
+    market = market_of(folder, run, data)
     feeds = [market.execution_feed(number) for number in range(len(market.instruments))]
     bars = [
         Bars(feed.symbol, feed.open_time, feed.close_time, feed.open, feed.high, feed.low, feed.close, feed.volume, feed.day_last)

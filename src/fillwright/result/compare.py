@@ -18,9 +18,10 @@ import numpy as np
 from fillwright.analytics.metrics import Metric
 from fillwright.errors import CheckFailed
 from fillwright.model.columns import FILES, SCHEMA_VERSION, Column, Table
-from fillwright.result.folder import FORMAT, metric_facts, read_json, run_facts
+from fillwright.result.folder import FORMAT, IMPORTED, metric_facts, read_json, run_facts
 from fillwright.result.run_result import Result, SavedRun
 from fillwright.result.tables import UNITS, decimal_units, table_of
+from fillwright.result.trade_match import TRADE_COLUMNS, TradeComparison, match_trades
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,9 +97,19 @@ class Comparison:
         return json.dumps({"equal": self.equal, **asdict(self)}, indent=1, ensure_ascii=False)
 
 
-def compare(one: Result | SavedRun | str | os.PathLike[str], two: Result | SavedRun | str | os.PathLike[str]) -> Comparison:
-    """Compare two results, or the folders of two. CheckFailed or UsageError where a folder is none of a run."""
-    return _compare(_side(one), _side(two))
+Run = Result | SavedRun | str | os.PathLike[str]
+
+
+def compare(one: Run, two: Run) -> Comparison | TradeComparison:
+    """Compare two results, or the folders of two. CheckFailed or UsageError where a folder is none of a run.
+
+    Where one of them was imported from another system, their trades are matched instead: it has no events.
+    """
+    sides = _side(one), _side(two)
+    if IMPORTED in (sides[0].run["state"], sides[1].run["state"]):
+        tables = [side.read("trades", list(TRADE_COLUMNS)) for side in sides]
+        return match_trades((sides[0].name, sides[1].name), (tables[0], tables[1]))
+    return _compare(*sides)
 
 
 class _Side:

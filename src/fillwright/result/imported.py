@@ -108,7 +108,7 @@ class _Tables:
     def _whole(self, value: Fraction, decimals: int) -> int:
         scaled = value * 10**decimals
         self.rounded += scaled.denominator != 1
-        whole = round(scaled)
+        whole: int = round(scaled)
         if abs(whole) >= 2**62:
             raise UsageError(f"{float(value):g} is too large to be counted in {decimals} decimals", remedy="correct the file")
         return whole

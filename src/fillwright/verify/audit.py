@@ -51,7 +51,8 @@ class Verification:
         """What a person reads: the verdict, one line per group of checks, every failure, and what was taken as given."""
         failed = [check for check in self.checks if not check.ok]
         numbers = sum(check.count for check in self.checks)
-        verdict = "verified" if self.ok else f"NOT VERIFIED: {len(failed)} of {len(self.checks)} checks failed"
+        good = "intact" if self.state == "imported" else "verified"
+        verdict = good if self.ok else f"NOT VERIFIED: {len(failed)} of {len(self.checks)} checks failed"
         lines = [f"{verdict}: {self.folder}"]
         if self.state in ("failed", "interrupted"):
             lines.append(f"  THE RUN {self.state.upper()}: this is what it left behind until then")
@@ -82,18 +83,15 @@ class Verification:
     def to_json(self) -> str:
         """The same for machines."""
         checks = [{"name": c.name, "ok": c.ok, "count": c.count, "detail": c.detail} for c in self.checks]
-        return json.dumps(
-            {
-                "ok": self.ok,
-                "state": self.state,
-                "folder": self.folder,
-                "checks": checks,
-                "notes": list(self.notes),
-                "inputs": list(self.inputs),
-            },
-            indent=1,
-            ensure_ascii=False,
-        )
+        content = {
+            "ok": self.ok,
+            "state": self.state,
+            "folder": self.folder,
+            "checks": checks,
+            "notes": list(self.notes),
+            "inputs": list(self.inputs),
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 class Audit:

@@ -20,41 +20,27 @@ def check_imported(audit: Audit) -> list[str]:
     trades, equity = folder["trades"], folder["equity"]
     net = folder.units("trades", "gross_pnl") - folder.units("trades", "fees") + folder.units("trades", "financing")
     audit.column("trades", "net_pnl", net)
-    values = equity["equity"]
+    values = folder.units("equity", "equity")
     late = np.flatnonzero(np.diff(equity["instant"]) <= 0).tolist()
-    audit.say(
-        "equity.instants", equity.rows, [f"equity.parquet row {row + 1} column instant: not after the row above" for row in late]
-    )
-    audit.column("equity", "positions_value", folder.units("equity", "equity") - folder.units("equity", "cash"))
-    audit.column(
-        "equity",
-        "drawdown",
-        folder.units("equity", "drawdown") if not len(values) else _drawdown(folder.units("equity", "equity")),
-    )
-    is_open = trades["status"] == "open"
-    wrong = [
-        f"trades.parquet row {row} column exit_time: open, but it has one"
-        for row in np.flatnonzero(is_open & (trades["exit_time"] != 0))
-    ]
-    wrong += [
-        f"trades.parquet row {row} column exit_time: closed, but never"
-        for row in np.flatnonzero(~is_open & (trades["exit_time"] == 0))
-    ]
-    wrong += [f"trades.parquet row {row} column quantity: not positive" for row in np.flatnonzero(trades["quantity"] <= 0)]
+    said_late = [f"equity.parquet row {row + 1} column instant: not after the row above" for row in late]
+    audit.say("equity.instants", equity.rows, said_late)
+    audit.column("equity", "positions_value", values - folder.units("equity", "cash"))
+    audit.column("equity", "drawdown", np.maximum.accumulate(values) - values if len(values) else values)
+    is_open, ended = trades["status"] == "open", trades["exit_time"] != 0
+    wrong = []
+    for text, rows in (
+        ("column exit_time: open, but it has one", is_open & ended),
+        ("column exit_time: closed, but never", ~is_open & ~ended),
+        ("column quantity: not positive", trades["quantity"] <= 0),
+    ):
+        wrong += [f"trades.parquet row {row} {text}" for row in np.flatnonzero(rows).tolist()]
     audit.say("trades.form", trades.rows, wrong)
     filled = [name for name, sheet in folder.sheets.items() if sheet.rows and name not in ("trades", "equity")]
-    audit.say(
-        "folder.imported",
-        len(folder.sheets),
-        [f"{name}.parquet has rows; an import fills trades and equity only" for name in filled],
-    )
+    said_filled = [f"{name}.parquet has rows; an import fills trades and equity only" for name in filled]
+    audit.say("folder.imported", len(folder.sheets), said_filled)
     about = folder.run.get("imported")
     said = [str(text) for text in about.get("found", [])] if isinstance(about, dict) else []
     return [*said, *_arithmetic(audit), *_times(audit), *_sums(audit)]
-
-
-def _drawdown(equity: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    return np.asarray(np.maximum.accumulate(equity) - equity)
 
 
 def _cent(audit: Audit) -> int:
