@@ -1,4 +1,4 @@
-"""The command line: ``fillwright run | verify | report | config | data | demo``.
+"""The command line: ``fillwright run | verify | explain | compare | import-trades | report | config | data | demo``.
 
 Exit codes: 0 all well, 1 a run or a check failed, 2 a wrong command line, configuration or data. Errors are text on stderr.
 Commands import what they need when they run, so that help and configuration checks start fast.
@@ -196,6 +196,40 @@ def _data_of_run(folder: Path, data: Sequence[Path]) -> MarketData:
         for feed in feeds
     ]
     return MarketData(bars, market.instants)
+
+
+@app.command
+def explain(folder: Path, fill: int | None = None, /, *, order: int | None = None, data: Data = None, json: Json = False) -> int:
+    """Show how a fill came about, or what became of an order.
+
+    Parameters
+    ----------
+    folder
+        Folder that a run left behind.
+    fill
+        Number of the fill, from 0.
+    order
+        Number of an order instead.
+    data
+        Show the bar too. Alone: from where the run's configuration says; or a folder, a configuration, or files of bars.
+    """
+    from fillwright.result import load
+    from fillwright.result.explain import fill_facts, order_facts
+    from fillwright.result.folder import to_json
+    from fillwright.result.source import market_of
+
+    if (fill is None) == (order is None):
+        raise UsageError(
+            "explain needs the number of a fill or of an order", remedy="write: fillwright explain FOLDER 17, or --order 3"
+        )
+    saved = load(folder)
+    market = None if data is None else market_of(folder, saved.saved.run, data)
+    if json:
+        about = saved.subject(market)
+        print(to_json(fill_facts(about, fill) if fill is not None else order_facts(about, order or 0)).decode(), end="")
+    else:
+        print(saved.explain(fill, order=order, market=market))
+    return 0
 
 
 @app.command

@@ -1,120 +1,457 @@
-"""How one fill came about, in words and numbers: the order, the market it met, each step of the price, what it did."""
+"""How a fill came about, and what became of an order: the facts as plain values, and the same facts in words.
+
+Numbers are exact, as text. What the run decided is read from its records; the words of the rules are those of
+``docs/execution_rules.md``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 import numpy as np
 
+from fillwright.config.schema import Config
 from fillwright.data.market import Market
 from fillwright.errors import UsageError
 from fillwright.journal import View
-from fillwright.model.codes import Stage
+from fillwright.model.codes import Account, BarPath, ExitReason, Liquidity, OrderEvent, OrderFlag, OrderType, Stage
 from fillwright.result.tables import RunTables
 
-STEPS = {
-    "spread": "half the spread",
-    "slippage": "slippage",
-    "impact": "market impact",
-    "limit": "limit, collar or range",
-    "tick": "rounding to the tick",
-}
-"""Steps of the price pipeline, in order, as people call them."""
+Facts = dict[str, Any]
+
+STEPS = ("spread", "slippage", "impact", "limit", "tick")
+WITH_LIMIT, WITH_STOP = (OrderType.LIMIT, OrderType.STOP_LIMIT), (OrderType.STOP, OrderType.STOP_LIMIT)
 
 PLACES = {
     Stage.OPEN: "the open of the bar",
-    Stage.FIRST: "the first extreme of the bar",
-    Stage.SECOND: "the second extreme of the bar",
-    Stage.CLOSE: "the close of the bar",
+    Stage.FIRST: "on the way from the open to the first extreme of the bar",
+    Stage.SECOND: "on the way from the first extreme of the bar to the second",
+    Stage.CLOSE: "on the way from the second extreme of the bar to its close",
     Stage.FLAT_AT: "the close of the bar, by orders.flat_at",
 }
 
 
-def explain(tables: RunTables, fill: int, market: Market | None = None) -> str:
-    """Text about one fill; with the market's bars where they are at hand. UsageError if there is no such fill."""
-    fills = tables.records["fills"]
-    if not 0 <= fill < len(fills):
-        known = f"fills are numbered 0 to {len(fills) - 1}" if len(fills) else "the run has no fills"
-        raise UsageError(f"no fill {fill}", remedy=known)
-    it = _view(tables, "fills", fill)
-    order = _view(tables, "orders", it.order_id)
-    return "\n".join([*_head(it), *_order(order), *_price(tables, it, market), *_effect(tables, it), *_life(tables, it, order)])
+@dataclass(frozen=True)
+class Subject:
+    """What is explained from: the tables of a run, its configuration, and its bars where they are at hand."""
+
+    tables: RunTables
+    config: Config
+    market: Market | None = None
+
+    def view(self, name: str, row: int) -> View:
+        """A row of a table."""
+        table = self.tables.table(name)
+        symbol = int(self.tables.symbols(table)[row])
+        return View(table, self.tables.records[name][row], self.tables.names, self.tables.scales, symbol)
+
+    def rows(self, name: str, column: str, value: int) -> list[int]:
+        """Numbers of the rows of a table that hold a value."""
+        return [int(row) for row in np.flatnonzero(self.tables.records[name][column] == value)]
 
 
-def _view(tables: RunTables, name: str, row: int) -> View:
-    table = tables.table(name)
-    symbol = int(tables.symbols(table)[row])
-    return View(table, tables.records[name][row], tables.names, tables.scales, symbol)
+def fill_facts(it: Subject, fill: int) -> Facts:
+    """Everything about one fill, as plain values. UsageError if there is no such fill."""
+    _exists(it, "fills", "fill", fill)
+    row = it.view("fills", fill)
+    order = it.view("orders", row.order_id)
+    event = it.view("order_events", it.rows("order_events", "fill_id", fill)[0])
+    bar = _bar(it, row)
+    return {
+        "fill": fill,
+        "time": _moment(row.time),
+        "instant": _moment(row.instant),
+        "side": "bought" if row.side > 0 else "sold",
+        "quantity": _text(row.exact("quantity")),
+        "symbol": row.symbol,
+        "price": _text(row.exact("price")),
+        "currency": _currency(it, row),
+        "strategy": row.strategy,
+        "order": _order(order),
+        "market": _market(it, row, event, bar),
+        "steps": list(_steps(it, row, order, event, bar)),
+        "notional": _notional(it, row),
+        "fee": _fee(it, row, fill),
+        "lots": list(_lots(it, row)),
+        "funds": _funds(it, row, fill),
+        "exit_reason": _word(row.exit_reason) if row.exit_reason is not ExitReason.NONE else None,
+        "life": list(_life(it, row.order_id)),
+    }
+
+
+def order_facts(it: Subject, order: int) -> Facts:
+    """Everything about one order, as plain values. UsageError if there is no such order."""
+    _exists(it, "orders", "order", order)
+    row = it.view("orders", order)
+    fills = [it.view("fills", number) for number in it.rows("fills", "order_id", order)]
+    children = it.rows("orders", "parent_id", order)
+    return {
+        "order": _order(row),
+        "status": _word(row.status),
+        "reason": _word(row.reason) if row.raw("reason") else None,
+        "filled": _text(row.exact("cum_quantity")),
+        "fee": _text(row.exact("fee")),
+        "currency": _currency(it, row),
+        "parent": row.parent_id,
+        "children": children,
+        "fills": [
+            {
+                "fill": fill.raw("fill_id"), "time": _moment(fill.time), "quantity": _text(fill.exact("quantity")),
+                "price": _text(fill.exact("price")), "fee": _text(fill.exact("fee")), "liquidity": _word(fill.liquidity),
+            }
+            for fill in fills
+        ],
+        "life": list(_life(it, order)),
+    }  # fmt: skip
+
+
+def explain(it: Subject, fill: int | None = None, order: int | None = None) -> str:
+    """Text about one fill or one order. UsageError if there is none, or not exactly one is asked for."""
+    if (fill is None) == (order is None):
+        raise UsageError("give a fill or an order to explain", remedy="for example explain(fill=17) or explain(order=3)")
+    return "\n".join(_fill_text(fill_facts(it, fill)) if fill is not None else _order_text(order_facts(it, order or 0)))
+
+
+# ---- facts -------------------------------------------------------------------------------------------------------------------
+
+
+def _exists(it: Subject, table: str, noun: str, number: int) -> None:
+    count = len(it.tables.records[table])
+    if not 0 <= number < count:
+        known = f"{noun}s are numbered 0 to {count - 1}" if count else f"the run has no {noun}s"
+        raise UsageError(f"no {noun} {number}", remedy=known)
 
 
 def _word(code: object) -> str:
     return getattr(code, "name", str(code)).lower().replace("_", " ")
 
 
+def _text(number: Decimal) -> str:
+    return f"{number.normalize():f}" if number else "0"
+
+
 def _moment(time: int) -> str:
     if not time:
         return "never"
-    whole, fraction = divmod(time, 10**9)
-    text = str(np.datetime64(whole, "s")).replace("T", " ")
-    return f"{text}.{fraction:09}".rstrip("0") + " UTC" if fraction else f"{text} UTC"
+    return str(np.datetime64(time, "ns")).rstrip("0").rstrip(".").replace("T", " ") + " UTC"
 
 
-def _head(it: View) -> Iterator[str]:
-    verb = "bought" if it.side > 0 else "sold"
-    yield f"fill {it.raw('fill_id')}: {verb} {it.exact('quantity')} {it.symbol} at {it.exact('price')} on {_moment(it.time)}"
+def _currency(it: Subject, row: View) -> str:
+    return it.tables.instruments[row.raw("symbol")].quote
 
 
-def _order(order: View) -> Iterator[str]:
-    prices = [f"{name} {order.exact(f'{name}_price')}" for name in ("limit", "stop") if order.raw(f"{name}_price")]
-    yield f"  order {order.order_id}: {_word(order.side)} {order.exact('quantity')}, " + ", ".join(
-        [_word(order.type), *prices, order.tif.name]
-    )
-    yield f"    strategy {order.strategy}, rule {order.rule_id or 'none'}, tag {order.tag or 'none'}"
-    yield f"    decided {_moment(order.decided_at)} at a last price of {order.exact('decision_price')}"
-    yield f"    sent    {_moment(order.sent_at)}"
-    yield f"    arrived {_moment(order.arrived_at)}"
+def _order(order: View) -> Facts:
+    return {
+        "number": order.raw("order_id"),
+        "intent": order.intent_id if order.intent_id >= 0 else None,
+        "strategy": order.strategy,
+        "rule": order.rule_id,
+        "tag": order.tag,
+        "symbol": order.symbol,
+        "side": _word(order.side),
+        "quantity": _text(order.exact("quantity")),
+        "type": _word(order.type),
+        "limit": _text(order.exact("limit_price")) if order.raw("limit_price") else None,
+        "stop": _text(order.exact("stop_price")) if order.raw("stop_price") else None,
+        "time_in_force": order.tif.name,
+        "flags": [_word(flag) for flag in OrderFlag if flag and flag in OrderFlag(order.raw("flags"))],
+        "decided": _moment(order.decided_at),
+        "last_price": _text(order.exact("decision_price")),
+        "sent": _moment(order.sent_at),
+        "arrived": _moment(order.arrived_at),
+    }
 
 
-def _price(tables: RunTables, it: View, market: Market | None) -> Iterator[str]:
-    yield f"  market: {PLACES[it.stage]} that opened {_moment(it.event_time)}, path {_word(it.path)}"
-    if market is not None:
-        instrument = it.raw("symbol")
-        feed = market.execution_feed(instrument)
-        row = int(np.searchsorted(feed.open_time, it.event_time, "left"))
-        if row < len(feed.open_time) and int(feed.open_time[row]) == it.event_time:
-            scale = 10 ** tables.scales.price[instrument]
-            prices = (f"{name} {int(getattr(feed, name)[row]) / scale:.12g}" for name in ("open", "high", "low", "close"))
-            yield f"    bar: {', '.join(prices)}"
-    if it.ambiguous:
-        yield "    ambiguous: another path through the same bar would have filled differently"
-    yield f"  price: {it.exact('reference_price'):>16}  reference"
-    for name, words in STEPS.items():
-        if it.raw(name):
-            yield f"         {it.exact(name):>+16}  {words}"
-    yield f"       = {it.exact('price'):>16}"
-    yield f"  notional {it.exact('notional')}, fee {it.exact('fee')}, {_word(it.liquidity)}"
+def _bar(it: Subject, row: View) -> dict[str, int]:
+    """The bar that a fill met, in whole units, with its times; empty where the bars are not at hand."""
+    if it.market is None:
+        return {}
+    feed = it.market.execution_feed(row.raw("symbol"))
+    at = int(np.searchsorted(feed.open_time, row.event_time, "left"))
+    if at >= len(feed.open_time) or int(feed.open_time[at]) != row.event_time:
+        return {}
+    names = ("open_time", "close_time", "open", "high", "low", "close", *(["volume"] if feed.volume is not None else []))
+    return {name: int(getattr(feed, name)[at]) for name in names}
 
 
-def _effect(tables: RunTables, it: View) -> Iterator[str]:
-    closes = tables.records["lot_closes"]
-    for row in np.flatnonzero(closes["fill_id"] == it.raw("fill_id")).tolist():
-        close = _view(tables, "lot_closes", row)
-        yield (
-            f"  closed {close.exact('quantity')} of lot {close.lot_id} (opened by fill {close.open_fill}): "
-            f"realised {close.exact('realised')}, fees {close.exact('fee_in')} + {close.exact('fee_out')}"
+def _price_text(it: Subject, row: View, units: int) -> str:
+    return _text(Decimal(units).scaleb(-it.tables.scales.price[row.raw("symbol")]))
+
+
+def _market(it: Subject, row: View, event: View, bar: Mapping[str, int]) -> Facts:
+    place = PLACES[row.stage]
+    if row.path is BarPath.CLOSE_ONLY and row.stage is Stage.CLOSE:
+        place = "the close of the bar"
+    prices = {name: _price_text(it, row, bar[name]) for name in ("open", "high", "low", "close") if name in bar}
+    points = [prices[name] for name in _way(row.path)] if prices else []
+    quantity = it.tables.scales.quantity[row.raw("symbol")]
+    offered = None if row.raw("available") < 0 else _text(row.exact("available"))
+    return {
+        "bar_opened": _moment(row.event_time),
+        "bar_closed": _moment(bar["close_time"]) if bar else None,
+        "bar": prices or None,
+        "volume": _text(Decimal(bar["volume"]).scaleb(-quantity)) if "volume" in bar else None,
+        "path": _word(row.path),
+        "points": points,
+        "place": place,
+        "why_then": _when(it, row),
+        "why_there": _why(it, row, event),
+        "liquidity": _word(row.liquidity),
+        "volume_left": offered,
+        "ambiguous": bool(row.ambiguous),
+    }
+
+
+def _way(path: BarPath) -> tuple[str, ...]:
+    if path is BarPath.CLOSE_ONLY:
+        return ("close",)
+    return ("open", "high", "low", "close") if path is BarPath.OPEN_HIGH_LOW_CLOSE else ("open", "low", "high", "close")
+
+
+def _when(it: Subject, row: View) -> str:
+    order = it.view("orders", row.order_id)
+    if row.stage is Stage.FLAT_AT:
+        return "the engine closes what is still open at the end of the day or the run, at the close"
+    lookahead = it.config.execution.fill == "same_close_lookahead"
+    if lookahead and row.path is BarPath.CLOSE_ONLY and order.arrived_at == row.time:
+        return "execution.fill: same_close_lookahead lets an order trade at the close of the bar that it was decided on"
+    return "the bar opened when the order had arrived; a bar already under way is never met"
+
+
+def _why(it: Subject, row: View, event: View) -> str:
+    """The rule that gave the reference price, with the order's prices at that moment."""
+    order = it.view("orders", row.order_id)
+    limit, stop = (_text(event.exact(f"{name}_price")) for name in ("limit", "stop"))
+    at_point = row.stage in (Stage.OPEN, Stage.FLAT_AT) or row.path is BarPath.CLOSE_ONLY
+    buys = row.side > 0
+    if order.type in WITH_STOP and row.liquidity is Liquidity.TAKER:
+        if _triggered_before(it, row):
+            return f"its stop {stop} had been triggered; it trades at the first price that it meets"
+        reached = "at or above" if buys else "at or below"
+        if at_point:
+            return f"the price was {reached} the stop {stop}: triggered, and filled there"
+        return f"the market went through the stop {stop}: triggered, and filled at it, or where the way began if that is beyond"
+    if order.type in WITH_LIMIT:
+        within = "at or below" if buys else "at or above"
+        if not at_point:
+            way = "fell" if buys else "rose"
+            return f"the market {way} to the limit {limit}: it rested there and gets its limit, or where the way began if better"
+        if row.liquidity is Liquidity.MAKER:
+            return f"it rested, and the price came out {within} its limit {limit}: it gets that price"
+        return f"the first price that it met is {within} its limit {limit}: it takes it"
+    return "a market order takes the first price that it meets" if row.stage is not Stage.FLAT_AT else "it takes the close"
+
+
+def _triggered_before(it: Subject, row: View) -> bool:
+    events = it.tables.records["order_events"]
+    mine = events[events["order_id"] == row.raw("order_id")]
+    from_stop = mine[mine["event"] == OrderEvent.TRIGGER]
+    return bool(len(from_stop)) and int(from_stop["instant"][0]) < row.instant
+
+
+def _steps(it: Subject, row: View, order: View, event: View, bar: Mapping[str, int]) -> Iterator[Facts]:
+    """The price, step by step, with the rule of each step that changed something."""
+    price = row.exact("reference_price")
+    yield {"step": "reference", "amount": _text(price), "price": _text(price), "rule": "the market price that it met"}
+    for name in STEPS:
+        amount = row.exact(name)
+        price += amount
+        if amount:
+            yield {"step": name, "amount": f"{amount:+f}", "price": _text(price), "rule": _rule(it, name, row, event, bar)}
+
+
+def _rule(it: Subject, step: str, row: View, event: View, bar: Mapping[str, int]) -> str:
+    slippage, instrument = it.config.costs.slippage, it.tables.instruments[row.raw("symbol")]
+    if step == "slippage":
+        if slippage.model == "rate":
+            return f"costs.slippage: {_text(row.exact('reference_price'))} x {_text(slippage.rate)}, against the order"
+        return f"costs.slippage, model {slippage.model}, against the order"
+    if step == "limit":
+        after = (
+            row.exact("reference_price") + row.exact("spread") + row.exact("slippage") + row.exact("impact") + row.exact("limit")
         )
-    if it.lot_id is not None:
-        opened = it.exact("quantity") - it.exact("closing_quantity")
-        yield f"  opened {opened} in lot {it.lot_id}"
-    yield f"  position of {it.strategy} in {it.symbol} afterwards: {it.exact('position')}"
+        if event.raw("limit_price") and after == event.exact("limit_price"):
+            return f"not beyond its limit {_text(after)}"
+        return (
+            "execution.clamp_to_range: back into the range of the bar" if bar or it.config.execution.clamp_to_range else "bounded"
+        )
+    if step == "tick":
+        return f"rounded {'up' if row.side > 0 else 'down'} to the tick {_price_text(it, row, instrument.tick)}"
+    return {"spread": "half the spread", "impact": "market impact"}[step]
 
 
-def _life(tables: RunTables, it: View, order: View) -> Iterator[str]:
-    yield f"  life of order {order.order_id}:"
-    events = tables.records["order_events"]
-    for row in np.flatnonzero(events["order_id"] == it.raw("order_id")).tolist():
-        event = _view(tables, "order_events", row)
-        reason = f", {_word(event.reason)}" if event.raw("reason") else ""
-        fill = "" if event.fill_id is None else f" (fill {event.fill_id})"
-        filled = f"filled {event.exact('cum_quantity')} of {event.exact('quantity')}"
-        yield f"    {_moment(event.time)}  {_word(event.event)}{fill} -> {_word(event.status)}, {filled}{reason}"
+def _notional(it: Subject, row: View) -> Facts:
+    multiplier = it.tables.instruments[row.raw("symbol")].multiplier
+    times = f" x {multiplier}" if multiplier != 1 else ""
+    formula = f"{_text(row.exact('price'))} x {_text(row.exact('quantity'))}{times}"
+    return {"amount": _text(row.exact("notional")), "formula": formula}
+
+
+def _fee(it: Subject, row: View, fill: int) -> Facts:
+    """The fee and how the commission comes to it."""
+    model = it.config.costs.commission
+    earlier = [number for number in it.rows("fills", "order_id", row.raw("order_id")) if number < fill]
+    paid = sum((it.view("fills", number).exact("fee") for number in earlier), Decimal(0))
+    fee, raw, formula = row.exact("fee"), Decimal(0), "no commission"
+    if model.model == "rate":
+        maker = row.liquidity is Liquidity.MAKER and model.maker_rate is not None
+        rate = model.maker_rate if maker and model.maker_rate is not None else model.rate
+        raw = row.exact("notional") * rate
+        formula = f"{_text(row.exact('notional'))} x {_text(rate)}{' (maker)' if maker else ''}"
+    elif model.model == "per_unit":
+        raw = row.exact("quantity") * model.amount
+        formula = f"{_text(row.exact('quantity'))} x {_text(model.amount)} per unit"
+    elif model.model == "per_order":
+        raw = Decimal(0) if earlier else model.amount
+        formula = f"{_text(model.amount)} per order, with its first fill"
+    unit = Decimal(1).scaleb(-it.config.account.money_decimals)
+    bounded = raw.quantize(unit, ROUND_HALF_EVEN) != fee
+    bounds = [
+        f"{words} {_text(bound)} per order" for words, bound in (("at least", getattr(model, "minimum", None)),
+        ("at most", getattr(model, "maximum", None))) if bound is not None and bounded
+    ]  # fmt: skip
+    if bounded and paid:
+        bounds.append(f"less {_text(paid)} that the order has paid")
+    return {"amount": _text(fee), "formula": ", ".join([formula, *bounds]), "paid_before": _text(paid)}
+
+
+def _lots(it: Subject, row: View) -> Iterator[Facts]:
+    for number in it.rows("lot_closes", "fill_id", row.raw("fill_id")):
+        close = it.view("lot_closes", number)
+        yield {
+            "what": "closed",
+            "lot": close.lot_id,
+            "quantity": _text(close.exact("quantity")),
+            "opened_by_fill": close.open_fill,
+            "proceeds": _text(close.exact("proceeds")),
+            "cost": _text(close.exact("cost")),
+            "realised": _text(close.exact("realised")),
+            "fees": [_text(close.exact("fee_in")), _text(close.exact("fee_out"))],
+        }
+    if row.lot_id is not None:
+        opened = row.exact("quantity") - row.exact("closing_quantity")
+        yield {"what": "opened", "lot": row.lot_id, "quantity": _text(opened)}
+
+
+def _funds(it: Subject, row: View, fill: int) -> Facts:
+    """Cash in the currency of the fill, and the position, before and after."""
+    postings = it.tables.records["postings"]
+    currency = [one.code for one in it.tables.currencies].index(_currency(it, row))
+    cash = postings[(postings["account"] == Account.CASH) & (postings["currency"] == currency)]
+    mine = cash["fill_id"] == fill
+    first = int(np.argmax(mine)) if mine.any() else len(cash)
+    decimals = it.tables.currencies[currency].decimals
+    before = Decimal(int(cash["money"][:first].sum())).scaleb(-decimals)
+    moved = Decimal(int(cash["money"][mine].sum())).scaleb(-decimals)
+    after = row.exact("position")
+    return {
+        "currency": _currency(it, row),
+        "cash_before": _text(before),
+        "cash_after": _text(before + moved),
+        "position_before": _text(after - int(row.side) * row.exact("quantity")),
+        "position_after": _text(after),
+    }
+
+
+def _life(it: Subject, order: int) -> Iterator[Facts]:
+    for number in it.rows("order_events", "order_id", order):
+        event = it.view("order_events", number)
+        asked = event.raw("required") or event.raw("available")
+        yield {
+            "time": _moment(event.time),
+            "event": _word(event.event),
+            "fill": event.fill_id,
+            "status": _word(event.status),
+            "filled": _text(event.exact("cum_quantity")),
+            "quantity": _text(event.exact("quantity")),
+            "reason": _word(event.reason) if event.raw("reason") else None,
+            "required": _text(event.exact("required")) if asked else None,
+            "available": _text(event.exact("available")) if asked else None,
+        }
+
+
+# ---- words -------------------------------------------------------------------------------------------------------------------
+
+
+def _fill_text(facts: Facts) -> Iterator[str]:
+    market, fee, notional, funds = facts["market"], facts["fee"], facts["notional"], facts["funds"]
+    yield f"fill {facts['fill']}: {facts['side']} {facts['quantity']} {facts['symbol']} at {facts['price']} on {facts['time']}"
+    yield from _order_lines(facts["order"])
+    closed = f", closed {market['bar_closed']}" if market["bar_closed"] else ""
+    yield f"  market: {market['place']} that opened {market['bar_opened']}{closed}"
+    yield f"    {market['why_then']}"
+    if market["bar"]:
+        volume = f", volume {market['volume']}" if market["volume"] else ""
+        yield "    bar: " + ", ".join(f"{name} {price}" for name, price in market["bar"].items()) + volume
+    way = f": {' -> '.join(market['points'])}" if market["points"] else ""
+    yield f"    path {market['path']}{way}"
+    yield f"    {market['why_there']} ({market['liquidity']})"
+    if market["volume_left"] is not None:
+        yield f"    execution.participation left {market['volume_left']} of the bar's volume to it"
+    if market["ambiguous"]:
+        yield "    ambiguous: another path through the same bar would have filled differently"
+    yield "  price:"
+    for step in facts["steps"]:
+        yield f"    {step['step']:<10}{step['amount']:>18}  {step['rule']}"
+    yield f"    {'=':<10}{facts['price']:>18}"
+    yield f"  notional {notional['amount']} {facts['currency']} = {notional['formula']}"
+    yield f"  fee {fee['amount']} {facts['currency']}: {fee['formula']}"
+    for lot in facts["lots"]:
+        yield _lot_line(lot)
+    if facts["exit_reason"]:
+        yield f"  exit reason: {facts['exit_reason']}"
+    yield f"  cash {funds['currency']}: {funds['cash_before']} -> {funds['cash_after']}"
+    yield f"  position of {facts['strategy']} in {facts['symbol']}: {funds['position_before']} -> {funds['position_after']}"
+    yield from _life_lines(facts["order"]["number"], facts["life"])
+
+
+def _order_text(facts: Facts) -> Iterator[str]:
+    reason = f" ({facts['reason']})" if facts["reason"] else ""
+    order = facts["order"]
+    yield f"order {order['number']}: {facts['status']}{reason}, filled {facts['filled']} of {order['quantity']} {order['symbol']}"
+    yield from _order_lines(order)
+    if facts["parent"] is not None:
+        yield f"  held until order {facts['parent']} was filled"
+    if facts["children"]:
+        yield f"  releases order {', '.join(map(str, facts['children']))} when it is filled"
+    for fill in facts["fills"]:
+        yield (
+            f"  fill {fill['fill']}: {fill['quantity']} at {fill['price']} on {fill['time']}, {fill['liquidity']}, "
+            f"fee {fill['fee']} {facts['currency']}"
+        )
+    if not facts["fills"]:
+        yield "  no fills"
+    yield from _life_lines(order["number"], facts["life"])
+
+
+def _order_lines(order: Facts) -> Iterator[str]:
+    prices = [f"{name} {order[name]}" for name in ("limit", "stop") if order[name]]
+    asked = ", ".join([order["type"], *prices, order["time_in_force"], *order["flags"]])
+    intent = f", intent {order['intent']}" if order["intent"] is not None else ", by the engine"
+    yield f"  order {order['number']}: {order['side']} {order['quantity']} {order['symbol']}, {asked}"
+    yield f"    strategy {order['strategy']}, rule {order['rule'] or 'none'}, tag {order['tag'] or 'none'}{intent}"
+    yield f"    decided {order['decided']} at a last price of {order['last_price']}"
+    yield f"    sent    {order['sent']}"
+    yield f"    arrived {order['arrived']}"
+
+
+def _lot_line(lot: Facts) -> str:
+    if lot["what"] == "opened":
+        return f"  opened {lot['quantity']} in lot {lot['lot']}"
+    return (
+        f"  closed {lot['quantity']} of lot {lot['lot']} (opened by fill {lot['opened_by_fill']}): proceeds {lot['proceeds']} "
+        f"- cost {lot['cost']} = realised {lot['realised']}; fees {lot['fees'][0]} + {lot['fees'][1]}"
+    )
+
+
+def _life_lines(order: int, life: list[Facts]) -> Iterator[str]:
+    yield f"  life of order {order}:"
+    for event in life:
+        fill = "" if event["fill"] is None else f" (fill {event['fill']})"
+        reason = f", {event['reason']}" if event["reason"] else ""
+        numbers = f", needed {event['required']}, there was {event['available']}" if event["required"] is not None else ""
+        filled = f"filled {event['filled']} of {event['quantity']}"
+        yield f"    {event['time']}  {event['event']}{fill} -> {event['status']}, {filled}{reason}{numbers}"

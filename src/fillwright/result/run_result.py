@@ -20,12 +20,13 @@ from fillwright.analytics.metrics import Metric, MetricInputs, metrics
 from fillwright.analytics.report import write_report
 from fillwright.analytics.summary import summary
 from fillwright.config.schema import Config
+from fillwright.data.market import Market
 from fillwright.journal import Records, RunRecord
 from fillwright.model.codes import ExitReason, RunState, Side, TradeGrouping, TradeStatus
 from fillwright.portfolio import Portfolio
 from fillwright.result import folder as folders
 from fillwright.result.certificate import Certificate, certify
-from fillwright.result.explain import explain
+from fillwright.result.explain import Subject, explain
 from fillwright.result.folder import Content
 from fillwright.result.tables import RunTables
 from fillwright.trades import group
@@ -143,9 +144,12 @@ class Result:
         record = self._record
         return f"Result({record.config.run.name!r}, {self.state.name.lower()}, {len(self._trades)} trades)"
 
-    def explain(self, fill: int) -> str:
-        """How one fill came about: its order, the market it met, each step of the price. UsageError if there is none."""
-        return explain(self._tables, fill, self._record.market)
+    def explain(self, fill: int | None = None, *, order: int | None = None) -> str:
+        """How one fill came about: its order, the market it met, each step of the price, fee, lots and funds.
+
+        ``order`` tells the life of an order instead. UsageError if there is none of that number.
+        """
+        return explain(Subject(self._tables, self.config, self._record.market), fill, order)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as one self-contained HTML file; returns its path."""
@@ -298,9 +302,13 @@ class SavedRun:
     def __str__(self) -> str:
         return summary(self._facts)
 
-    def explain(self, fill: int) -> str:
-        """How one fill came about; without the bar, which the folder does not hold."""
-        return explain(self.saved.tables, fill)
+    def subject(self, market: Market | None = None) -> Subject:
+        """What fills and orders are explained from; ``market`` the bars of the run, which the folder does not hold."""
+        return Subject(self.saved.tables, self.saved.record.config, market)
+
+    def explain(self, fill: int | None = None, *, order: int | None = None, market: Market | None = None) -> str:
+        """How one fill came about, or what became of an order; with ``market``, the bars of the run, also the bar."""
+        return explain(self.subject(market), fill, order)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as one HTML file. Figures are those that were saved; prices are the saved marks."""
