@@ -100,7 +100,7 @@ def test_explain_shows_each_step_of_the_price() -> None:
     view = result.tables("fills").to_pylist()[fill]
     for step in ("reference_price", "price", "notional", "fee"):
         assert str(view[step]).rstrip("0").rstrip(".") in text
-    assert "slippage" in text and "rounding to the tick" in text and "bar: open" in text
+    assert "slippage" in text and "to the tick" in text and "bar: open" in text
     assert f"life of order {int(fills['order_id'][fill])}" in text and "submit" in text
     with pytest.raises(UsageError, match="no fill 99999"):
         result.explain(99_999)

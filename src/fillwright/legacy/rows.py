@@ -50,6 +50,8 @@ ABSENT = ("", "none", "null", "nan", "nat", "n/a")
 SIDES = {"buy": 1, "long": 1, "1": 1, "b": 1, "sell": -1, "short": -1, "-1": -1, "s": -1}
 STATES = {"true": True, "1": True, "closed": True, "false": False, "0": False, "open": False}
 MOST_SHOWN = 20
+MOST_DIGITS = 30
+REMEDY = "correct the file; nothing was imported"
 
 
 class Problems:
@@ -106,11 +108,13 @@ class Row:
 def number(text: str) -> Decimal:
     """A finite number; ValueError in words."""
     try:
-        value = Decimal(text.replace("_", ""))
+        value = Decimal(text)
     except InvalidOperation:
         raise ValueError("is not a number") from None
     if not value.is_finite():
         raise ValueError("is not a finite number")
+    if value and not -MOST_DIGITS < value.adjusted() < MOST_DIGITS:
+        raise ValueError("is out of range")
     return value
 
 
@@ -152,6 +156,7 @@ def read_rows(path: Path, problems: Problems, aliases: Mapping[str, tuple[str, .
     """(rows of a CSV or JSON file, columns that nothing is made of). UsageError when it cannot be read at all."""
     records = list(_json_records(path) if path.suffix.lower() == ".json" else _csv_records(path, problems))
     if not records:
+        problems.settle(REMEDY)
         raise UsageError("holds no rows", where=str(path), remedy="give a file with at least one row")
     known = {alias: name for name, same in aliases.items() for alias in same}
     unused: dict[str, None] = {}

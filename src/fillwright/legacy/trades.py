@@ -17,13 +17,23 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from fillwright.legacy.rows import EQUITY_ALIASES, NOT_USED, Problems, Row, has_zone, moment, number, read_rows, side, state
+from fillwright.legacy.rows import (
+    EQUITY_ALIASES,
+    NOT_USED,
+    REMEDY,
+    Problems,
+    Row,
+    has_zone,
+    moment,
+    number,
+    read_rows,
+    side,
+    state,
+)
 
 T = TypeVar("T")
 CENT = Fraction(1, 100)
 """Results were often rounded to cents; differences up to that are none."""
-
-REMEDY = "correct the file; nothing was imported"
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,7 +284,8 @@ def _compare(one: _Side, two: _Side) -> Comparison:
         labels += _labels(pair)
     parting = None
     if partings:
-        time, _, pair, first, columns = min(partings, key=lambda found: found[:2])
+        # A trade is written when it ends but known by its entry, so its row says nothing about when runs part.
+        time, _, pair, first, columns = min(partings, key=lambda found: (found[2].table.name == "trades", *found[:2]))
         cells = pair.cells(first, columns)
         parting = Parting(pair.table.name, first, time, cells, (_order(one, pair, first), _order(two, pair, first)))
     assert len(ORDER) == len(FILES)
