@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import fillwright as fw
 from fillwright.data.market import Market, build_market
+from fillwright.errors import CheckFailed
 from fillwright.journal import RunRecord
 from fillwright.model.codes import BarPath, Liquidity, OrderEvent, Reason, Stage
+from fillwright.model.columns import FILES
 from fillwright.model.instrument import Instrument
 from fillwright.portfolio import Portfolio
 from fillwright.result import Result
 from fillwright.verify import Bars, MarketData, Verification, verify_folder
 from verify.restless import COSTS, MARKETS, currencies, plain, run
+from verify.test_verify import flipped, rewrite
 
 pytestmark = pytest.mark.kernel
 
@@ -274,3 +280,34 @@ def test_what_the_data_imply_is_no_longer_taken_as_given(honest: RunRecord, tmp_
     given = dict(item.split(": ", 1) for item in held.inputs)
     assert "reference_price" in " ".join(alone.inputs) and "reference_price" not in given["fills.parquet"]
     assert given["marks.parquet"] == "instant, symbol, currency"
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_changed_input_never_ends_in_a_traceback(honest: RunRecord, seed: int, tmp_path: Path) -> None:
+    """Any cell of any table, or any value of run.json, with the data at hand: findings, or a readable error."""
+    rng = random.Random(seed)
+    folder = Result(honest).save(tmp_path / "run")
+    if seed % 3 == 0:
+        spoil_json(folder / "run.json", rng)
+    else:
+        table = rng.choice(FILES)
+        column = rng.choice(table.canonical)
+        arrow = pq.read_table(folder / f"{table.name}.parquet")
+        rewrite(folder / f"{table.name}.parquet", flipped(arrow, column, rng.randrange(arrow.num_rows), rng))
+    try:
+        verify_folder(folder, hashes=False, market=bars_of(honest.market))
+    except CheckFailed as error:
+        assert str(error)
+
+
+def spoil_json(path: Path, rng: random.Random) -> None:
+    """Replace one value, somewhere, by another kind of value."""
+    content = json.loads(path.read_text())
+    at: Any = content
+    while isinstance(at, dict | list) and at:
+        key = rng.choice(sorted(at)) if isinstance(at, dict) else rng.randrange(len(at))
+        if not isinstance(at[key], dict | list) or not at[key] or rng.random() < 0.2:
+            at[key] = rng.choice((None, 0, -1, "x", [], {}, 10**30))
+            break
+        at = at[key]
+    path.write_text(json.dumps(content))

@@ -218,7 +218,7 @@ def _when(it: Subject, row: View) -> str:
     lookahead = it.config.execution.fill == "same_close_lookahead"
     if lookahead and row.path is BarPath.CLOSE_ONLY and order.arrived_at == row.time:
         return "execution.fill: same_close_lookahead lets an order trade at the close of the bar that it was decided on"
-    return "the bar opened when the order had arrived; a bar already under way is never met"
+    return "the order had arrived when this bar opened; a bar already under way is never met"
 
 
 def _why(it: Subject, row: View, event: View) -> str:

@@ -32,7 +32,9 @@ A run leaves a folder behind, all of it or nothing. `fillwright verify FOLDER` r
 | file | what it holds |
 |---|---|
 {"".join(f"| {file} | {content} |" + chr(10) for file, content in _FILES)}
-A failed or interrupted run is saved too: `state` and `error` say so, and the tables hold what was recorded until then.
+A failed or interrupted run is saved too: `state` and `error` say so, and the tables hold what was recorded until then. A folder of
+state `imported` holds trades of another system: only trades and equity have rows, and `run.json` says under `imported` where they
+came from, what was assumed and what was found.
 
 ## How values are stored
 

@@ -240,7 +240,7 @@ def check_postings(audit: Audit, ledger: Ledger) -> tuple[Array, Array]:
             odd.append(f"postings.parquet row {row} column entry: fill {fill} is spread over two entries")
     for fill, fee in enumerate(ledger.fee):
         must = ["cash", "trading", "position"] + (["cash", "fees"] if fee else [])
-        if sorted(seen.get(fill, ())) != sorted(must):
+        if sorted(map(str, seen.get(fill, ()))) != sorted(must):
             wrong.append(f"postings.parquet: fill {fill} must have posted to {', '.join(must)}")
     _deposits(audit, money, lots)
     audit.say("postings.accounts", sheet.rows, wrong)
