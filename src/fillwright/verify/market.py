@@ -12,24 +12,24 @@ from fillwright.verify.equity import Known
 from fillwright.verify.exact import half_even
 from fillwright.verify.fills import check_fills, check_triggers, decimal_text
 from fillwright.verify.ledger import STEPS, Ledger
-from fillwright.verify.lifecycle import ENDED
+from fillwright.verify.lifecycle import ENDED, FILLS
 from fillwright.verify.pricing import check_pricing
 from fillwright.verify.reading import FX_DECIMALS, Array
 from fillwright.verify.story import Story, tell
 from fillwright.verify.terms import Terms
 
 HELD_AGAINST_DATA = {
-    "orders": ("decided_at", "arrived_at", "decision_price"),
+    "orders": ("arrived_at", "decision_price"),
     "fills": (
         "instant", "time", "stage", "path", "event_time", "reference_price", *STEPS, "liquidity", "available", "fee",
     ),
-    "order_events": ("instant",),
     "trades": ("bars_held", "mae", "mfe"),
     "equity": ("instant",),
     "marks": ("price", "rate"),
 }  # fmt: skip
 """Columns that nothing else in the folder implies, but the data do."""
 
+MATCHED = (*FILLS, "trigger")
 STOPPED = ("failed", "interrupted", "paused")
 """States of runs that did not reach the end of their data."""
 
@@ -42,7 +42,7 @@ def check_data(audit: Audit, ledger: Ledger, balances: Sequence[Array], market: 
     _instants(audit, data, market.instants)
     _marks(audit, ledger, data)
     _rates(audit, balances, data)
-    _decisions(audit, data, market.instants, story, terms)
+    _decisions(audit, data, story, terms)
     check_fills(audit, data, story, terms)
     check_triggers(audit, data)
     check_pricing(audit, ledger, data, story, terms)
@@ -51,7 +51,7 @@ def check_data(audit: Audit, ledger: Ledger, balances: Sequence[Array], market: 
 
 
 def _instants(audit: Audit, data: Sequence[Bars], instants: Array) -> None:
-    """Equity was stored wherever a bar that orders trade on closed; events happened at instants of the data."""
+    """Equity was stored wherever a bar that orders trade on closed; stops and fills happened at instants of the data."""
     folder = audit.folder
     stored = folder["equity"]["instant"]
     due = np.unique(np.concatenate([bars.close_time for bars in data]))
@@ -63,12 +63,10 @@ def _instants(audit: Audit, data: Sequence[Bars], instants: Array) -> None:
         wrong.append(f"equity.parquet row {row} column instant: found {moment(int(stored[row]))}, expected {expected}")
     elif len(stored) < len(due) and folder.state not in STOPPED:
         wrong.append(f"equity.parquet has {len(stored)} rows, the data {len(due)} instants: it ends too early")
-    for name in ("order_events", "fills", "postings"):
-        times = folder[name]["instant"]
-        if name == "postings":
-            times = np.where(folder[name]["fill_id"] < 0, instants[0], times)
-        for row in np.flatnonzero(~np.isin(times, instants)).tolist():
-            wrong.append(f"{name}.parquet row {row} column instant: no bar closes at {moment(int(times[row]))}")
+    events = folder["order_events"]
+    for row in np.flatnonzero(np.isin(events["event"], MATCHED) & ~np.isin(events["instant"], instants)).tolist():
+        text = f"no bar closes at {moment(int(events['instant'][row]))}"
+        wrong.append(f"order_events.parquet row {row} column instant: {text}")
     audit.say("data.instants", len(stored) + folder["order_events"].rows, wrong)
 
 
@@ -142,16 +140,14 @@ def _rate(closes: Array, scale: int, inverse: bool) -> Array:
     return np.array(values, object)[place]
 
 
-def _decisions(audit: Audit, data: Sequence[Bars], instants: Array, story: Story, terms: Terms) -> None:
-    """Orders were decided at an instant of the data, at its last close, and arrived after the latency."""
+def _decisions(audit: Audit, data: Sequence[Bars], story: Story, terms: Terms) -> None:
+    """Orders were decided at the last close (also by timers, between bars), and arrived after the latency."""
     folder = audit.folder
     orders = folder["orders"]
     engine = orders["intent_id"] < 0
     at_close = orders["type"] == "market_on_close"
     symbols, prices = folder.order_symbol, folder.units("orders", "decision_price")
     decided, wrong = orders["decided_at"], []
-    for row in np.flatnonzero(~at_close & ~np.isin(decided, instants)).tolist():
-        wrong.append(f"orders.parquet row {row} column decided_at: no bar closes at {moment(int(decided[row]))}")
     for index, bars in enumerate(data):
         rows = np.flatnonzero((symbols == index) & ~at_close)
         for at in np.flatnonzero(prices[rows] != bars.known(decided[rows])).tolist():
