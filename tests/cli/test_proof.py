@@ -136,3 +136,19 @@ def test_import_trades(call: Call, tmp_path: Path) -> None:
     assert "holds a result already" in call("import-trades", str(old), "--pnl", "gross", "--out", "old", code=2)[1]
     assert "--cash" in call("import-trades", str(old), "--pnl", "gross", "--cash", "much", "--out", "new", code=2)[1]
     assert "middle" in call("import-trades", str(old), "--pnl", "middle", "--out", "new", code=2)[1]
+
+
+def test_a_folder_that_was_changed_is_a_readable_error(call: Call, place: Path, tmp_path: Path) -> None:
+    broken = shutil.copytree(place / "one", tmp_path / "broken")
+    run = json.loads((broken / "run.json").read_text())
+    for key, value in (("data", {}), ("config", {"nonsense": 1}), ("instruments", [{}])):
+        (broken / "run.json").write_text(json.dumps({**run, key: value}))
+        given = [str(place / "prices" / "M.csv")] if key == "instruments" else []
+        assert "error: " in call("verify", str(broken), "--data", *given, code=2)[1]
+    (broken / "run.json").write_text(json.dumps(run))
+    (broken / "fills.parquet").write_bytes(b"PAR1")
+    assert "fills.parquet: cannot be read" in call("compare", "one", str(broken), code=1)[1]
+    shutil.copy(place / "one" / "orders.parquet", broken / "fills.parquet")
+    assert "fills.parquet: has no column" in call("compare", "one", str(broken), code=1)[1]
+    (broken / "summary.json").unlink()
+    assert "summary.json" in call("compare", "one", str(broken), code=1)[1]

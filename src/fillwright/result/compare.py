@@ -106,7 +106,7 @@ def compare(one: Run, two: Run) -> Comparison | TradeComparison:
     Where one of them was imported from another system, their trades are matched instead: it has no events.
     """
     sides = _side(one), _side(two)
-    if IMPORTED in (sides[0].run["state"], sides[1].run["state"]):
+    if IMPORTED in (sides[0].run.get("state"), sides[1].run.get("state")):
         tables = [side.read("trades", list(TRADE_COLUMNS)) for side in sides]
         return match_trades((sides[0].name, sides[1].name), (tables[0], tables[1]))
     return _compare(*sides)
@@ -154,7 +154,7 @@ class _Files(_Side):
                 f"not a result of schema version {SCHEMA_VERSION}", where=str(folder / "run.json"),
                 remedy="compare folders that this version of fillwright wrote",
             )  # fmt: skip
-        self.metrics = read_json(folder / "summary.json")["metrics"]
+        self.metrics = read_json(folder / "summary.json").get("metrics") or {}
         self._folder = folder
 
     def read(self, table: str, columns: list[str]) -> pa.Table:
@@ -162,11 +162,18 @@ class _Files(_Side):
         import pyarrow.parquet as pq
 
         try:
-            return pq.read_table(self._folder / f"{table}.parquet", columns=columns)
+            with pq.ParquetFile(self._folder / f"{table}.parquet") as file:
+                found = file.read(columns=columns)
         except (OSError, pa.ArrowException) as error:
             raise CheckFailed(
                 f"cannot be read: {error}", where=str(self._folder / f"{table}.parquet"), remedy="verify the folder"
             ) from error
+        missing = [name for name in columns if name not in found.column_names]
+        if missing:
+            raise CheckFailed(
+                f"has no column {', '.join(missing)}", where=str(self._folder / f"{table}.parquet"), remedy="verify the folder"
+            )
+        return found.select(columns)
 
     def rows(self, table: str) -> int:
         return int(self.read(table, [self._first(table)]).num_rows)

@@ -32,8 +32,12 @@ def market_of(folder: Path, run: Mapping[str, Any], given: Sequence[Path] = ()) 
 
     DataError where there are no data, or others than the run had.
     """
-    market = _read(folder, run, [path for path in given if str(path)])
-    wanted = run["data"]["digest"]
+    try:
+        market, wanted = _read(folder, run, given), run["data"]["digest"]
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        raise DataError(
+            f"cannot be used: {type(error).__name__}: {error}", where=str(folder / "run.json"), remedy="the file was changed"
+        ) from error
     if market.digest != wanted:
         bars = sum(len(feed) for feed in market.feeds)
         raise DataError(
