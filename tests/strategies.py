@@ -439,7 +439,16 @@ class Trader:
             self._price(now, instrument) if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT) else 0,
             self._price(now, instrument) if kind in (OrderType.STOP, OrderType.STOP_LIMIT) else 0,
             expire,
+            self._named_lot(instrument) if self.scenario.settings.lots is Lots.SPECIFIC else -1,
         )
+
+    def _named_lot(self, instrument: int) -> int:
+        """Mostly none or an open lot of the instrument, also closed ones, those of others, and a number that no lot has."""
+        lots, draw = self.reference.broker.books.lots, self.rng.random()
+        own = [lot.lot_id for lot in lots if lot.instrument == instrument and lot.remaining]
+        if draw < 0.3 or not own:
+            return -1
+        return self.rng.choice(own) if draw < 0.93 else self.rng.randrange(len(lots) + 1)
 
     # ---------------------------------------------------------------- changes
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -155,6 +156,30 @@ class Order:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class OpenLot:
+    """An open lot as it was when it was asked for.
+
+    id        its number, what ``lot=`` of an order takes
+    quantity  units that are still open, negative when short
+    cost      what they cost, in quote currency; negative when short: what they brought in
+    price     average entry price
+    time_ns   market time of the fill that opened it, ns UTC
+    """
+
+    id: int
+    symbol: str
+    quantity: float
+    cost: float
+    price: float
+    time_ns: int
+
+    @property
+    def time(self) -> datetime:
+        """When it was opened, UTC."""
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.time_ns // 1000)
+
+
 class OrderManager:
     """Turns calls into tickets for one run.
 
@@ -171,6 +196,7 @@ class OrderManager:
         self.rules: list[str] = []
         self._sizing = config.sizing
         self._tif = int(TimeInForce[config.orders.time_in_force])
+        self._names_lots = config.account.lots == "specific"
         self._index = {instrument.symbol: k for k, instrument in enumerate(instruments)}
         self._lot_scale = [instrument.quantity_scale for instrument in instruments]
         self._price_scale = [instrument.price_scale for instrument in instruments]
@@ -182,21 +208,22 @@ class OrderManager:
     def buy(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
     ) -> Order:  # fmt: skip
         """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity: exactly one of them, or none where
         the configuration has a ``sizing``. With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market
-        order. ``expire`` (a datetime with zone, or int ns UTC) goes with ``tif="GTD"``.
+        order. ``expire`` (a datetime with zone, or int ns UTC) goes with ``tif="GTD"``. ``lot`` is the number of the lot (see
+        :meth:`lots`) that it closes first, where the account books lots ``specific``.
         """
-        return self._order(1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id)
+        return self._order(1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
     ) -> Order:  # fmt: skip
         """Sell; the arguments are those of :meth:`buy`. Selling more than there is goes short (margin accounts only)."""
-        return self._order(-1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id)
+        return self._order(-1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
 
     def target(self, symbol: str, quantity: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
         """Bring the position to ``quantity`` units (negative = short) with market orders. None if it is there already."""
@@ -261,12 +288,28 @@ class OrderManager:
             if int(table[k]["status"]) not in _TERMINAL and wanted in (-1, int(table[k]["symbol"]))
         ]
 
+    def lots(self, symbol: str) -> list[OpenLot]:
+        """The open lots of an instrument, oldest first."""
+        i = self._instrument(symbol)
+        instrument, lots, fills = self.instruments[i], self.state.tables["lots"], self.state.tables["fills"]
+        mul, div = instrument.money_ratio(self.money_decimals)
+        found, k = [], int(self.state.books[i]["head"])
+        while k >= 0:
+            lot = lots[k]
+            size, cost = int(lot["remaining"]), int(lot["cost"])
+            price = abs(cost) * div / (size * mul) / instrument.price_scale
+            time = int(fills[int(lot["open_fill"])]["time"])
+            signed = int(lot["side"]) * size / instrument.quantity_scale
+            found.append(OpenLot(k, symbol, signed, cost / 10**self.money_decimals, price, time))
+            k = int(lot["next"])
+        return found
+
     # -- inside ----------------------------------------------------------------------------------------------------------
 
     def _order(
         self, side: int, symbol: str, quantity: Number | None, value: Number | None, weight: Number | None,
         limit: Number | None, stop: Number | None, tif: str | None, expire: datetime | int | None, tag: str | None,
-        rule_id: str | None,
+        rule_id: str | None, lot: int | None,
     ) -> Order:  # fmt: skip
         i = self._instrument(symbol)
         if value is None and weight is None and quantity is not None:
@@ -280,7 +323,8 @@ class OrderManager:
         stop_units = 0 if stop is None else self._price(i, stop, "stop")
         life = self._tif if tif is None else _tif_code(tif)
         until = 0 if expire is None and life != TimeInForce.GTD else _expiry(expire, life)
-        number = self._submit(i, side, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id)
+        named = 0 if lot is None else self._lot(lot)
+        number = self._submit(i, side, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id, named)
         return Order(self, number)
 
     def _size(self, i: int, quantity: Number | None, value: Number | None, weight: Number | None) -> tuple[int, int]:
@@ -319,18 +363,18 @@ class OrderManager:
 
     def _submit(
         self, i: int, side: int, mode: int, size: int, kind: int, tif: int, limit: int, stop: int, expire: int, tag: str | None,
-        rule_id: str | None,
+        rule_id: str | None, lot: int = 0,
     ) -> int:  # fmt: skip
         rule = -1 if rule_id is None else self._code(1, rule_id)
         note = -1 if tag is None else self._code(0, tag)
         try:
-            _PACK(self._buffer, 0, i, side, mode, size, kind, tif, limit, stop, expire, rule, note, 0, 0, 0, 0)
+            _PACK(self._buffer, 0, i, side, mode, size, kind, tif, limit, stop, expire, rule, note, 0, 0, 0, lot)
         except struct.error:
             raise UsageError("the size or a price of the order is too large to be counted", remedy="give a smaller one") from None
         number = int(intake.submit(self._address))
         if number == intake.NO_ROOM:
             self.state.grow()
-            return self._submit(i, side, mode, size, kind, tif, limit, stop, expire, tag, rule_id)
+            return self._submit(i, side, mode, size, kind, tif, limit, stop, expire, tag, rule_id, lot)
         return number
 
     def _batch(self, names: Iterable[str], mode: SizeMode, sizes: list[int]) -> None:
@@ -364,6 +408,17 @@ class OrderManager:
             code = known[text] = len(known)
             (self.tags if which == 0 else self.rules).append(text)
         return code
+
+    def _lot(self, lot: int) -> int:
+        """A named lot as a ticket has it: 1 + its number."""
+        if not self._names_lots:
+            raise UsageError(
+                "an order names a lot, but the account does not book lots so",
+                remedy='set account.lots: specific (lots="specific"), or leave lot= out',
+            )
+        if not isinstance(lot, int) or lot < 0:
+            raise UsageError(f"lot={lot!r} is no number of a lot", remedy="take it from self.lots(symbol)[k].id")
+        return lot + 1
 
     def _instrument(self, symbol: str) -> int:
         try:

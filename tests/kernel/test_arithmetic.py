@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fillwright.kernel import rng
-from fillwright.kernel.fixed import exp_negative, muldiv
+from fillwright.kernel.fixed import compare_products, exp_negative, muldiv
 from fillwright.kernel.models import on_tick
 from reference import matching as reference
 
@@ -128,3 +128,17 @@ def test_prices_go_to_the_tick_and_no_further(price: int, tick: int) -> None:
     assert price - down < tick or down == tick
     assert down >= tick
     assert (up == price) == (price % tick == 0)
+
+
+@given(*[st.integers(0, 2**63 - 1) | st.integers(0, 2**32) for _ in range(4)], st.integers(1, 2**20))
+def test_products_are_compared_exactly(a: int, b: int, c: int, d: int, k: int) -> None:
+    for one, two in (((a, b), (c, d)), ((a, b), (b, a)), ((a // k * k, b), (a // k, min(b * k, 2**63 - 1)))):
+        first, second = one[0] * one[1], two[0] * two[1]
+        assert compare_products(*one, *two) == (first > second) - (first < second)
+
+
+def test_products_one_apart_are_told_apart() -> None:
+    n = 2**62 + 12345
+    assert compare_products(n, n, n - 1, n + 1) == 1
+    assert compare_products(n - 1, n + 1, n, n) == -1
+    assert compare_products(n, 6, 6, n) == 0

@@ -81,6 +81,7 @@ class _Play:
             self.ticket(
                 instrument=command.instrument, side=command.side, size_mode=command.size_mode, size=command.size,
                 type=command.type, tif=command.tif, limit=command.limit, stop=command.stop, expire=command.expire_at,
+                lot=command.lot + 1,
             )  # fmt: skip
             self.call(intake.submit)
         elif isinstance(command, Target):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from fillwright.model.codes import Account, Lots
 from reference.scenario import FX, Journal, Scenario
@@ -114,8 +115,17 @@ class Books:
         self._post(instant, Account.TRANSFERS, currency, -money)
         self._entries += 1
 
-    def book_fill(self, fill: dict[str, int], lot_choice: Lots) -> None:
-        """Postings, lot closes and lots of one fill; completes closing_quantity, lot_id and position of its row."""
+    def can_close(self, lot_id: int, instrument: int, side: int) -> bool:
+        """Whether a lot of that number is open, of that instrument, and on the other side."""
+        return any(
+            lot.lot_id == lot_id and lot.remaining and lot.instrument == instrument and lot.side == -side for lot in self.lots
+        )
+
+    def book_fill(self, fill: dict[str, int], lot_choice: Lots, named: int = -1) -> None:
+        """Postings, lot closes and lots of one fill; completes closing_quantity, lot_id and position of its row.
+
+        ``named`` is the lot that its order names.
+        """
         instrument, side, quantity = fill["symbol"], fill["side"], fill["quantity"]
         signed = side * fill["notional"]
         currency, number, instant = self.quote[instrument], fill["fill_id"], fill["instant"]
@@ -130,7 +140,7 @@ class Books:
         self.cash[currency] -= signed + fill["fee"]
 
         worth, fee, left = -signed, fill["fee"], quantity  # worth: + for sells, what came in
-        while left and (lot := self._lot_to_close(instrument, -side, lot_choice)):
+        while left and (lot := self._lot_to_close(instrument, -side, lot_choice, named)):
             closed = min(left, lot.remaining)
             proceeds = worth if closed == left else muldiv(worth, closed, left)
             fee_out = fee if closed == left else muldiv(fee, closed, left)
@@ -140,11 +150,20 @@ class Books:
         fill["lot_id"] = self._open(instrument, side, left, -worth, fee, number, lot_choice) if left else -1
         fill["position"] = self.position(instrument)
 
-    def _lot_to_close(self, instrument: int, side: int, choice: Lots) -> Lot | None:
+    def _lot_to_close(self, instrument: int, side: int, choice: Lots, named: int) -> Lot | None:
         open_lots = [lot for lot in self.lots if lot.instrument == instrument and lot.side == side and lot.remaining]
         if not open_lots:
             return None
-        return open_lots[-1] if choice is Lots.LIFO else open_lots[0]
+        match choice:
+            case Lots.LIFO:
+                return open_lots[-1]
+            case Lots.HIGHEST_COST:  # of equal ones max and min take the first, which is the oldest
+                return max(open_lots, key=lambda lot: Fraction(lot.cost, lot.remaining))
+            case Lots.LOWEST_COST:
+                return min(open_lots, key=lambda lot: Fraction(lot.cost, lot.remaining))
+            case Lots.SPECIFIC:
+                return next((lot for lot in open_lots if lot.lot_id == named), open_lots[0])
+        return open_lots[0]
 
     def _close(self, lot: Lot, closed: int, proceeds: int, fee_out: int, fill: dict[str, int]) -> None:
         everything = closed == lot.remaining

@@ -53,6 +53,7 @@ class Live:
     expire_at: int = 0
     flags: OrderFlag = OrderFlag.NONE
     parent_id: int = -1
+    lot_id: int = -1
     exit_reason: int = ExitReason.SIGNAL
     status: OrderStatus = OrderStatus.INITIALIZED
     reason: int = Reason.NONE
@@ -88,7 +89,7 @@ class Live:
     def row(self) -> dict[str, int]:
         """Its row in the table of orders."""
         same = (
-            "order_id intent_id symbol side type tif size_mode size parent_id decided_at arrived_at expire_at decision_price "
+            "order_id intent_id symbol side type tif size_mode size parent_id lot_id decided_at arrived_at expire_at decision_price "
             "quantity limit_price stop_price status reason cum_quantity cum_notional fee done_at exit_reason flags"
         )
         out = {name: int(getattr(self, name)) for name in same.split()}
@@ -396,7 +397,7 @@ class Broker:
         fill |= {"notional": notional, "fee": fee, "queue_ahead": -1, "reported_at": self.now}
         fill = {name: int(number) for name, number in fill.items()}
         self.journal.fills.append(fill)
-        self.books.book_fill(fill, self.settings.lots)
+        self.books.book_fill(fill, self.settings.lots, order.lot_id)
         fill["exit_reason"] = int(exit_reason(order, fill))
         if offered is not None:
             self.offered[instrument] = offered - lots

@@ -111,6 +111,7 @@ class Desk:
         order = self._make(instrument, command.side, lots, command.size_mode, command.size, self.intents - 1)
         order.type, order.tif, order.expire_at = command.type, command.tif, command.expire_at
         order.limit_price, order.stop_price = command.limit, command.stop
+        order.lot_id = command.lot
         if command.type in HAS_STOP:
             order.exit_reason = ExitReason.STOP
         self._submit(order, self.books.position(instrument))
@@ -170,6 +171,8 @@ class Desk:
             return Reason.NO_PRICE_YET, 0, 0
         if self.broker.liquidating and not self.broker.reduces_only(order, position):
             return Reason.UNDER_MAINTENANCE, 0, 0
+        if order.lot_id >= 0 and not self.books.can_close(order.lot_id, order.symbol, order.side):
+            return Reason.LOT_NOT_OPEN, 0, 0
         order.limit_price = self._on_tick(order.symbol, order.limit_price, order.side)
         order.stop_price = self._on_tick(order.symbol, order.stop_price, -order.side)
         tick = self.broker.scenario.instruments[order.symbol].tick

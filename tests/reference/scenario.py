@@ -56,6 +56,7 @@ class Order:
     limit: int = 0
     stop: int = 0
     expire_at: int = 0
+    lot: int = -1  # the lot that it names, -1 = none; only where lots are SPECIFIC
 
 
 @dataclass(frozen=True)

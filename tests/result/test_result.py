@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_ledger import scenario
+from tiny_ledger import BOOKINGS, scenario
 
 from fillwright.errors import UsageError
 from fillwright.journal import RunRecord
@@ -23,7 +23,7 @@ def changed(record: RunRecord, table: str, column: str, row: int, by: int = 1) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("lots", ("fifo", "lifo", "average"))
+@pytest.mark.parametrize("lots", BOOKINGS)
 def test_a_consistent_record_is_reconciled(kind: str, lots: str) -> None:
     certificate = Result(scenario(kind, 6, bars=150, lots=lots)).certificate
     assert certificate.ok and certificate.line() == "reconciled: 150 marks, residual 0"

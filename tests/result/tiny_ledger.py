@@ -12,11 +12,12 @@ from fillwright.config.schema import Config
 from fillwright.data.fx import FxSource
 from fillwright.data.market import Feed, Market, build_market
 from fillwright.journal import Names, RunRecord
-from fillwright.model.codes import Account, ExitReason, OrderEvent, OrderStatus, Reason, RunState, Side, Stage
+from fillwright.model.codes import Account, ExitReason, Lots, OrderEvent, OrderStatus, Reason, RunState, Side, Stage
 from fillwright.model.columns import TABLES
 from fillwright.model.instrument import Currency, Instrument
 from fillwright.model.lifecycle import TRANSITIONS
 
+BOOKINGS = tuple(method.name.lower() for method in Lots)
 MINUTE = 60_000_000_000
 START = 1_577_975_400_000_000_000  # 2020-01-02T14:30Z
 DONE = (OrderStatus.DENIED, OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
@@ -118,7 +119,8 @@ class Tiny:
         row |= {"order_id": number, "intent_id": number, "strategy": strategy, "symbol": symbol, "side": side,
                 "type": 1, "tif": 1, "size_mode": 1, "size": quantity, "parent_id": -1, "oco_id": -1, "position_id": -1,
                 "rule_id": -1, "tag": -1, "decided_at": instant, "sent_at": instant, "arrived_at": instant,
-                "quantity": quantity, "queue_ahead": -1, "next": -1, "prev": -1, "child": -1}  # fmt: skip
+                "quantity": quantity, "queue_ahead": -1, "lot_id": self._name_a_lot(number, strategy, symbol, side),
+                "next": -1, "prev": -1, "child": -1}  # fmt: skip
         feed = self.market.execution_feed(symbol)
         seen = int(np.searchsorted(feed.close_time, instant, "right")) - 1
         row["decision_price"] = int(feed.close[seen])
@@ -162,6 +164,7 @@ class Tiny:
         steps = {"spread": side, "slippage": side * slip, "impact": 0, "limit": 0, "tick": -side if slip else 0}
         price = reference + sum(steps.values())
         notional = self.money(symbol, price, quantity)
+        self.named = it.row["lot_id"]
         closing = self._close_lots(number, instant, strategy, symbol, side, quantity, notional, fee)
         before = self.position.get((strategy, symbol), 0)
         self.position[strategy, symbol] = before + side * quantity
@@ -196,7 +199,7 @@ class Tiny:
         money, left, fee_left, closed = -side * notional, quantity, fee, 0
         method = self.config.account.lots
         while left and lots and lots[0].side == -side:
-            lot = lots[-1] if method == "lifo" else lots[0]
+            lot = self._lot_to_close(method, lots)
             part = min(left, lot.remaining)
             cost = lot.cost if part == lot.remaining else half_even(lot.cost * part, lot.remaining)
             fee_in = lot.fee if part == lot.remaining else half_even(lot.fee * part, lot.remaining)
@@ -224,6 +227,20 @@ class Tiny:
             lots.append(lot)
             self.rows["lots"].append({"lot_id": lot.lot_id, "strategy": strategy, "symbol": symbol})
         return closed, lot.lot_id
+
+    def _name_a_lot(self, order: int, strategy: int, symbol: int, side: int) -> int:
+        """Under specific booking an order names some open lot on the other side."""
+        lots = self.open_lots.get((strategy, symbol), [])
+        if self.config.account.lots != "specific" or not lots or lots[0].side == side:
+            return -1
+        return lots[order % len(lots)].lot_id
+
+    def _lot_to_close(self, method: str, lots: list[Lot]) -> Lot:
+        """Of the open lots, oldest first."""
+        if method in ("highest_cost", "lowest_cost"):
+            sign = 1 if method == "lowest_cost" else -1
+            return min(lots, key=lambda lot: sign * Fraction(lot.cost, lot.remaining))
+        return next((lot for lot in lots if lot.lot_id == self.named), lots[-1 if method == "lifo" else 0])
 
     def rate(self, currency: int, instant: int) -> int:
         """Account currency per unit in 10^-12."""

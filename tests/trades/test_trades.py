@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_ledger import Tiny, make_market, scenario
+from tiny_ledger import BOOKINGS, Tiny, make_market, scenario
 
 from fillwright.config.schema import Config
 from fillwright.data.market import Feed, build_market
@@ -36,7 +36,7 @@ def played(deals: list[tuple[int, int, int]], lots: str = "fifo", price: int = 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("lots", ("fifo", "lifo", "average"))
+@pytest.mark.parametrize("lots", BOOKINGS)
 @pytest.mark.parametrize("how", TradeGrouping)
 @pytest.mark.parametrize("seed", range(3))
 def test_net_results_add_up_exactly_in_every_currency(kind: str, lots: str, how: TradeGrouping, seed: int) -> None:
@@ -59,7 +59,7 @@ def test_net_results_add_up_exactly_in_every_currency(kind: str, lots: str, how:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("lots", ("fifo", "lifo", "average"))
+@pytest.mark.parametrize("lots", BOOKINGS)
 def test_slippage_cost_is_the_same_sum_for_every_grouping(kind: str, lots: str) -> None:
     record = scenario(kind, 3, bars=150, lots=lots)
     totals = [int(group(record, how)["slippage_cost"].sum()) for how in TradeGrouping]

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tiny_ledger import scenario
+from tiny_ledger import BOOKINGS, scenario
 
 import fillwright.verify as package
 from fillwright.errors import CheckFailed
@@ -80,7 +80,7 @@ def test_an_untouched_folder_is_verified(saved: dict[str, Path], kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("lots", ("fifo", "lifo", "average"))
+@pytest.mark.parametrize("lots", BOOKINGS)
 @pytest.mark.parametrize("trades", ("lot", "fill_to_fill", "flat_to_flat"))
 def test_every_booking_and_grouping(kind: str, lots: str, trades: str, tmp_path: Path) -> None:
     for seed in range(2):

@@ -230,8 +230,10 @@ class Account(Section):
         None,
         unit="fraction",
     )
-    lots: Literal["fifo", "lifo", "average"] = _leaf(
-        "Which lots a closing fill takes: first in, last in, or all at average cost.", "fifo"
+    lots: Literal["fifo", "lifo", "average", "highest_cost", "lowest_cost", "specific"] = _leaf(
+        "Which lots a closing fill takes: first in, last in, all at average cost, those of the highest or lowest unit cost, or "
+        "the one that the order names (else first in).",
+        "fifo",
     )
     money_decimals: Decimals = _leaf("Decimals that money is counted in.", MONEY_DECIMALS)
 

@@ -45,11 +45,8 @@ def _divide_128(high, low, divisor):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _muldiv_wide(a, b, c):  # type: ignore[no-untyped-def]
-    negative = (a < 0) != (b < 0)
-    x = _U(-a) if a < 0 else _U(a)
-    y = _U(-b) if b < 0 else _U(b)
-    d = _U(c)
+def _multiply_128(x, y):  # type: ignore[no-untyped-def]
+    """(high, low) of x·y for uint64: four 32-bit products."""
     x1 = x >> _32
     x0 = x & _LOW
     y1 = y >> _32
@@ -58,7 +55,16 @@ def _muldiv_wide(a, b, c):  # type: ignore[no-untyped-def]
     middle = x1 * y0 + (low >> _32)
     middle_low = (middle & _LOW) + x0 * y1
     high = x1 * y1 + (middle >> _32) + (middle_low >> _32)
-    low = (middle_low << _32) | (low & _LOW)
+    return high, (middle_low << _32) | (low & _LOW)
+
+
+@jit
+def _muldiv_wide(a, b, c):  # type: ignore[no-untyped-def]
+    negative = (a < 0) != (b < 0)
+    x = _U(-a) if a < 0 else _U(a)
+    y = _U(-b) if b < 0 else _U(b)
+    d = _U(c)
+    high, low = _multiply_128(x, y)
     if high >= d:
         raise OverflowError("an amount does not fit 64 bits")
     quotient, remainder = _divide_128(high, low, d)
@@ -97,6 +103,28 @@ def _muldiv_python(a: int, b: int, c: int) -> int:
 
 muldiv = _muldiv_python if JIT_OFF else _muldiv
 """``muldiv(a, b, c)`` = a·b/c rounded half to even, c > 0; OverflowError if it does not fit an int64."""
+
+
+@jit
+def _compare_products(a, b, c, d):  # type: ignore[no-untyped-def]
+    if float(a) * float(b) < _SAFE_PRODUCT and float(c) * float(d) < _SAFE_PRODUCT:
+        first = a * b
+        second = c * d
+        return int(first > second) - int(first < second)
+    high_1, low_1 = _multiply_128(_U(a), _U(b))
+    high_2, low_2 = _multiply_128(_U(c), _U(d))
+    if high_1 != high_2:
+        return 1 if high_1 > high_2 else -1
+    return int(low_1 > low_2) - int(low_1 < low_2)
+
+
+def _compare_products_python(a: int, b: int, c: int, d: int) -> int:
+    first, second = int(a) * int(b), int(c) * int(d)
+    return (first > second) - (first < second)
+
+
+compare_products = _compare_products_python if JIT_OFF else _compare_products
+"""``compare_products(a, b, c, d)``: 1, 0 or -1 as a·b is above, equal to or below c·d; none of them negative."""
 
 
 @jit

@@ -33,6 +33,7 @@ from fillwright.kernel.state import (
     expect_bar,
     instrument_at,
     int64_at,
+    lot_at,
     order_at,
     state_at,
 )
@@ -191,6 +192,17 @@ def _deny(s, o, reason, needed, had):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _can_close(s, order):  # type: ignore[no-untyped-def]
+    """Whether the lot that an order names is open, the order's own strategy's and instrument's, and on the other side."""
+    k = order["lot_id"]
+    if k >= s["n_lots"]:
+        return False
+    lot = lot_at(s, k)
+    own = lot["strategy"] == order["strategy"] and lot["symbol"] == order["symbol"]
+    return own and lot["remaining"] > 0 and lot["side"] != order["side"]
+
+
+@jit
 def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     """Our own checks; then SUBMIT and off to the broker, or DENY. True if sent."""
     order = order_at(s, o)
@@ -202,6 +214,8 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     position = instrument["position"]
     if s["liquidating"] != 0 and not (position * side < 0 and 0 < order["quantity"] <= abs(position)):
         return _deny(s, o, Reason.UNDER_MAINTENANCE, 0, 0)
+    if order["lot_id"] >= 0 and not _can_close(s, order):
+        return _deny(s, o, Reason.LOT_NOT_OPEN, 0, 0)
     if has_limit(order["type"]):
         price = _fix_tick(s, instrument, order["limit_price"], side > 0)
         if price == 0:
@@ -280,6 +294,7 @@ def _place(s, intent):  # type: ignore[no-untyped-def]
     order["type"] = s["t_type"]
     order["tif"] = s["t_tif"]
     order["expire_at"] = s["t_expire"]
+    order["lot_id"] = s["t_lot"] - 1
     if has_limit(s["t_type"]):
         order["limit_price"] = s["t_limit"]
     if has_stop(s["t_type"]):

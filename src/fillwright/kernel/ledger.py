@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fillwright.kernel._codes import Books, Lots
 from fillwright.kernel._jit import entry, jit
-from fillwright.kernel.fixed import muldiv
+from fillwright.kernel.fixed import compare_products, muldiv
 from fillwright.kernel.margin import set_mark
 from fillwright.kernel.state import (
     book_at,
@@ -20,6 +20,7 @@ from fillwright.kernel.state import (
     instrument_at,
     lot_at,
     lot_close_at,
+    order_at,
     posting_at,
     state_at,
 )
@@ -115,13 +116,43 @@ def _open_lot(s, book, fill, quantity, cost, fee):  # type: ignore[no-untyped-de
 
 
 @jit
+def _chosen_lot(s, book, fill):  # type: ignore[no-untyped-def]
+    """The open lot that a fill takes where that is not the oldest or newest: by unit cost, or the one its order names."""
+    best = book["head"]
+    if s["lots_method"] == Lots.SPECIFIC:
+        named = order_at(s, fill["order_id"])["lot_id"]
+        return named if named >= 0 and lot_at(s, named)["remaining"] > 0 else best
+    if best < 0:
+        return best
+    top = lot_at(s, best)
+    # Costs are signed, a short lot's is negative: among short lots the highest cost is the one that brought in least.
+    wanted = top["side"] if s["lots_method"] == Lots.HIGHEST_COST else -top["side"]
+    k = top["next"]
+    while k >= 0:
+        lot = lot_at(s, k)
+        top = lot_at(s, best)
+        if compare_products(abs(lot["cost"]), top["remaining"], abs(top["cost"]), lot["remaining"]) == wanted:
+            best = k
+        k = lot["next"]
+    return best
+
+
+@jit
+def _next_lot(s, book, fill):  # type: ignore[no-untyped-def]
+    """The open lot that a fill takes next, -1 where there is none."""
+    if s["lots_method"] > Lots.AVERAGE:
+        return _chosen_lot(s, book, fill)
+    return book["tail"] if s["lots_method"] == Lots.LIFO else book["head"]
+
+
+@jit
 def _close_lots(s, book, fill):  # type: ignore[no-untyped-def]
     """Close lots on the other side of a fill. Returns what is left of (quantity, proceeds, fee)."""
     left = fill["quantity"]
     worth = -fill["side"] * fill["notional"]
     fee = fill["fee"]
     while left > 0:
-        k = book["tail"] if s["lots_method"] == Lots.LIFO else book["head"]
+        k = _next_lot(s, book, fill)
         if k < 0 or lot_at(s, k)["side"] == fill["side"]:
             break
         lot = lot_at(s, k)

@@ -510,6 +510,7 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     order["done_at"] = 0
     order["exit_reason"] = 1
     order["queue_ahead"] = -1
+    order["lot_id"] = -1
     order["reserved"] = 0
     order["fee_raw"] = 0
     order["next"] = -1

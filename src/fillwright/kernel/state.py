@@ -24,9 +24,9 @@ GROWING = ("orders", "order_events", "fills", "postings", "lot_closes", "lots", 
 
 TICKET = (
     "t_instrument", "t_side", "t_size_mode", "t_size", "t_type", "t_tif", "t_limit", "t_stop", "t_expire", "t_rule", "t_tag",
-    "t_strategy", "t_flags", "t_exit_reason", "t_client",
+    "t_strategy", "t_flags", "t_exit_reason", "t_lot",
 )  # fmt: skip
-"""The order form that a driver fills in before it calls ``submit``."""
+"""The order form that a driver fills in before it calls ``submit``. ``t_lot`` is 1 + the lot that the order names, 0 = none."""
 
 SCALARS = _record(
     *TICKET,

@@ -136,6 +136,7 @@ class Reason(IntEnum):
     WARMUP = 13
     TRADING_HALTED = 14
     SCALE_IN_NOT_ALLOWED = 15
+    LOT_NOT_OPEN = 16
     # ends of an order
     CANCELED_BY_USER = 30
     IOC_REMAINDER = 31
@@ -183,6 +184,9 @@ class Lots(IntEnum):
     FIFO = 1
     LIFO = 2
     AVERAGE = 3
+    HIGHEST_COST = 4
+    LOWEST_COST = 5
+    SPECIFIC = 6
 
 
 class AccountType(IntEnum):

@@ -114,6 +114,7 @@ ORDERS = Table(
         _c("done_at", "time", "derived", "time of the event that ended it, 0 = working"),
         _c("exit_reason", "code", "input", "why it closes what it closes", codes.ExitReason),
         _c("queue_ahead", "quantity", "input", "quantity ahead in the book's queue, -1 = not modelled"),
+        _c("lot_id", "ref", "input", "lot that it names to be closed first, -1 = none"),
         _c("reserved", "base", "handle", "funds held for it"),
         _c("fee_raw", "money", "handle", "fee before minimum and maximum"),
         _c("next", "ref", "handle", "next order of the working list, in order of acceptance or lost priority"),

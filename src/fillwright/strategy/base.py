@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from fillwright.errors import UsageError
 from fillwright.kernel import advance
-from fillwright.order_manager import Number, Order, OrderManager, Tif
+from fillwright.order_manager import Number, OpenLot, Order, OrderManager, Tif
 from fillwright.strategy.params import Param, StateField, checked, declared, fresh
 from fillwright.strategy.views import History, Position, Series, to_datetime
 
@@ -132,23 +132,27 @@ class Strategy:
         """The position in an instrument."""
         return self._desk.position(symbol)
 
+    def lots(self, symbol: str) -> list[OpenLot]:
+        """The open lots of an instrument, oldest first: ``self.sell("SPY", 50, lot=self.lots("SPY")[-1].id)``."""
+        return self._orders.lots(symbol)
+
     # -- orders ----------------------------------------------------------------------------------------------------------
 
     def buy(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
     ) -> Order:  # fmt: skip
         """Buy: see :meth:`OrderManager.buy`."""
-        return self._orders._order(1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id)
+        return self._orders._order(1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
     ) -> Order:  # fmt: skip
         """Sell: see :meth:`OrderManager.sell`."""
-        return self._orders._order(-1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id)
+        return self._orders._order(-1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
 
     def target(self, symbol: str, quantity: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
         """Bring the position to a quantity: see :meth:`OrderManager.target`."""

@@ -23,7 +23,8 @@ from fillwright.strategy.schedule import LARGEST, ReadyMade, Schedule, offsets_o
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
-COLUMNS = ("time", "symbol", "side", "quantity", "value", "weight", "type", "limit", "stop", "tif", "expire", "tag", "rule_id")
+COLUMNS = ("time", "symbol", "side", "quantity", "value", "weight", "type", "limit", "stop", "tif", "expire", "tag", "rule_id",
+           "lot")  # fmt: skip
 _SIDES = {"buy": 1, "long": 1, "1": 1, "+1": 1, "1.0": 1, "sell": -1, "short": -1, "-1": -1, "-1.0": -1}
 _TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP, "stop_limit": OrderType.STOP_LIMIT,
           "stop-limit": OrderType.STOP_LIMIT}  # fmt: skip
@@ -43,6 +44,7 @@ class OrderList(ReadyMade):
     limit, stop      prices
     tif, expire      DAY, GTC, GTD (until ``expire``), IOC or FOK; without it the configuration's
     tag, rule_id     text kept with the order
+    lot              number of the lot to close first, where the account books lots ``specific``; lots are numbered from 0 as they open
 
     Rows of one time are sent in their order. UsageError names row (from 0) and column of what does not fit.
     """
@@ -66,6 +68,7 @@ class OrderList(ReadyMade):
         fields["t_type"][:] = rows.types(limits, stops)
         fields["t_limit"][:], fields["t_stop"][:] = limits, stops
         fields["t_tif"][:], fields["t_expire"][:] = rows.lives(int(TimeInForce[config.orders.time_in_force]))
+        fields["t_lot"][:] = rows.lots(config)
         order = np.argsort(instants, kind="stable")
         tickets = tickets[order]
         fields = {name: tickets[:, k] for k, name in enumerate(TICKET)}
@@ -199,6 +202,19 @@ class _Rows:
             message = "the order has no size" if filled[bad[0]] == 0 else "the order has more than one size"
             raise self.refuse(int(bad[0]), "quantity", message, f"fill exactly one of the columns {', '.join(_SIZES)}")
         return modes, sizes
+
+    def lots(self, config: Config) -> Ints:
+        """1 + the lot that each row names, 0 where there is none."""
+        values = self.numbers("lot")
+        there = ~np.isnan(values)
+        if there.any() and config.account.lots != "specific":
+            remedy = "set account.lots: specific, or leave the column out"
+            raise self.refuse(int(np.flatnonzero(there)[0]), "lot", "the account does not book lots by name", remedy)
+        bad = np.flatnonzero(there & ~((values >= 0) & (values < LARGEST) & (values == np.floor(values))))
+        if len(bad):
+            row = int(bad[0])
+            raise self.refuse(row, "lot", f"is {values[row]:g}", "lots have whole numbers, from 0")
+        return np.where(there, values, -1.0).astype(np.int64) + 1
 
     def prices(self, name: str, instruments: Ints) -> Ints:
         """Price units of a column of prices, 0 where there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
@@ -68,6 +69,7 @@ class Ledger:
     notional: list[int]
     fee: list[int]
     instant: list[int]
+    named: list[int]
     closing: list[int] = field(default_factory=list)
     lot_id: list[int] = field(default_factory=list)
     position: list[int] = field(default_factory=list)
@@ -101,6 +103,7 @@ def book(folder: Folder) -> Ledger:
         notional=notional,
         fee=[int(value) for value in folder.units("fills", "fee")],
         instant=fills["instant"].tolist(),
+        named=orders["lot_id"][order].tolist(),
     )
     for fill in range(fills.rows):
         _book_fill(folder, ledger, fill)
@@ -114,7 +117,7 @@ def _book_fill(folder: Folder, ledger: Ledger, fill: int) -> None:
     money, left = -side * ledger.notional[fill], quantity
     books.fees += fee
     while left and books.lots and books.lots[0].side != side:
-        lot = books.lots[-1] if folder.lots == "lifo" else books.lots[0]
+        lot = _choose(folder.lots, books.lots, ledger.named[fill])
         part = min(left, lot.remaining)
         whole = part == lot.remaining
         last = part == left
@@ -131,13 +134,28 @@ def _book_fill(folder: Folder, ledger: Ledger, fill: int) -> None:
         money, fee, left = money - close.proceeds, fee - close.fee_out, left - part
         books.cost -= close.cost
         books.realised += close.proceeds - close.cost
-        if whole:
-            books.lots.remove(lot) if folder.lots != "lifo" else books.lots.pop()
+        if lot is books.lots[-1] and whole:
+            books.lots.pop()
+        elif whole:
+            books.lots.remove(lot)
     ledger.closing.append(quantity - left)
     ledger.lot_id.append(_open(folder, ledger, books, key, fill, left, -money, fee) if left else -1)
     books.cost -= money
     books.position += side * quantity
     _state_after(folder, ledger, books, key[1])
+
+
+def _choose(method: str, lots: deque[Lot], named: int) -> Lot:
+    """The open lot that is closed next, oldest first in ``lots``; ``named`` is the one that the order asks for, -1 = none."""
+    if method == "lifo":
+        return lots[-1]
+    if method == "highest_cost":
+        return max(lots, key=lambda lot: (Fraction(lot.cost, lot.remaining), -lot.number))
+    if method == "lowest_cost":
+        return min(lots, key=lambda lot: (Fraction(lot.cost, lot.remaining), lot.number))
+    if method == "specific":
+        return next((lot for lot in lots if lot.number == named), lots[0])
+    return lots[0]
 
 
 def _open(
