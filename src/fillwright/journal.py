@@ -15,23 +15,40 @@ import numpy as np
 import numpy.typing as npt
 
 from fillwright.errors import StrategyError, UsageError
-from fillwright.model.codes import OrderFlag, RunState
-from fillwright.model.columns import FILLS, LOT_CLOSES, ORDER_EVENTS, POSTINGS, Column, Table
+from fillwright.model.codes import OrderFlag, RunState, TradeEvent
+from fillwright.model.columns import FILLS, LOT_CLOSES, ORDER_EVENTS, POSTINGS, TRADE_EVENTS, Column, Table
 from fillwright.model.instrument import Currency, Instrument
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
     from fillwright.config.schema import Config
     from fillwright.data.fx import FxSource
     from fillwright.data.market import Market
 
 Records = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
-Kind = Literal["order_event", "fill", "posting", "lot_close"]
+Kind = Literal["order_event", "fill", "posting", "lot_close", "trade_opened", "trade_changed", "trade_closed"]
 
-KINDS: Mapping[str, Table] = {"order_event": ORDER_EVENTS, "fill": FILLS, "posting": POSTINGS, "lot_close": LOT_CLOSES}
+KINDS: Mapping[str, Table] = {
+    "order_event": ORDER_EVENTS, "fill": FILLS, "posting": POSTINGS, "lot_close": LOT_CLOSES,
+    "trade_opened": TRADE_EVENTS, "trade_changed": TRADE_EVENTS, "trade_closed": TRADE_EVENTS,
+}  # fmt: skip
 """What can be subscribed to, and the table whose rows are handed out."""
 
+TRADE_KINDS: Mapping[int, Kind] = {
+    int(TradeEvent.OPENED): "trade_opened",
+    int(TradeEvent.INCREASED): "trade_changed",
+    int(TradeEvent.REDUCED): "trade_changed",
+    int(TradeEvent.PROTECTION_MOVED): "trade_changed",
+    int(TradeEvent.CLOSED): "trade_closed",
+}
+"""Kind of each event in the life of a trade; a strategy's callback is called ``on_`` and the kind."""
+
 FX_DECIMALS = 12
+NUMBERS = ("price", "quantity", "money", "base", "fx")
+"""Kinds of column that are numbers with decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +192,7 @@ class View:
         return {name: getattr(self, name) for name in self._row}
 
     def _decimals(self, column: Column) -> int:
-        if column.kind in ("price", "quantity", "money", "base", "fx"):
+        if column.kind in NUMBERS:
             return int(self._scales.decimals(column.kind, self._symbol, self._currency))
         return 0
 
@@ -190,7 +207,7 @@ class View:
             return raw if raw >= 0 else None
         decimals = self._decimals(column)
         # One correctly rounded division: the float nearest to the exact value.
-        return raw / 10**decimals if column.kind in ("price", "quantity", "money", "base", "fx") else raw
+        return raw / 10**decimals if column.kind in NUMBERS else raw
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a record is read-only; {name} cannot be set")
@@ -210,6 +227,88 @@ class View:
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._row)
         return f"{self._table.name}({inside})"
+
+
+def column_decimals(kind: str, scales: Scales) -> int:
+    """Decimals of a whole column of that kind in a file."""
+    if kind == "price":
+        return max(scales.price)
+    if kind == "quantity":
+        return max(scales.quantity)
+    if kind == "money":
+        return max(scales.currency)
+    return scales.base if kind == "base" else FX_DECIMALS
+
+
+def row_decimals(table: Table, kind: str, rows: Records, scales: Scales, symbols: Ints) -> Ints:
+    """int64[rows]: decimals of each row's own unit; rows without an instrument take those of the column."""
+    top = column_decimals(kind, scales)
+    if kind in ("base", "fx"):
+        return np.full(len(rows), top, np.int64)
+    if kind == "money" and "currency" in (rows.dtype.names or ()):
+        return np.asarray(np.array([*scales.currency, top], np.int64)[rows["currency"]])
+    per_symbol = {"price": scales.price, "quantity": scales.quantity, "money": scales.quote}[kind]
+    return np.array([*per_symbol, top], np.int64)[symbols]
+
+
+def code_places(column: Column, values: Ints) -> tuple[list[str], Ints, npt.NDArray[np.bool_]]:
+    """(texts of a column's codes in lower case, index of each value in them, where a value is 0 = no code applies)."""
+    assert column.codes is not None
+    members = sorted(column.codes, key=int)
+    known = np.array([int(member) for member in members])
+    index = np.minimum(np.searchsorted(known, values), len(known) - 1)
+    missing = known[index] != values
+    if np.any(missing & (values != 0)):
+        row = int(np.flatnonzero(missing & (values != 0))[0])
+        raise ValueError(f"{column.name}: no code {int(values[row])} in row {row}")
+    return [member.name.lower() for member in members], np.where(missing, 0, index), missing
+
+
+def to_frame(table: Table, rows: Records, names: Names, scales: Scales, symbols: Ints) -> pd.DataFrame:
+    """pandas frame of a table: floats, times with zone UTC (NaT = never), categories for codes and names."""
+    import pandas as pd
+
+    data: dict[str, Any] = {}
+    for column in table.canonical:
+        values = np.ascontiguousarray(rows[column.name])
+        if column.kind in NUMBERS:
+            own = row_decimals(table, column.kind, rows, scales, symbols)
+            data[column.name] = values / 10.0**own
+        elif column.kind == "code":
+            text, index, missing = code_places(column, values)
+            data[column.name] = pd.Categorical.from_codes(np.where(missing, -1, index), text)
+        elif column.kind == "name":
+            data[column.name] = pd.Categorical.from_codes(values, list(names.of(column.name)))
+        elif column.kind == "time":
+            times = values.astype("datetime64[ns]")
+            data[column.name] = pd.DatetimeIndex(np.where(values == 0, np.datetime64("NaT"), times)).tz_localize("UTC")
+        else:
+            data[column.name] = values
+    frame = pd.DataFrame(data)
+    key = table.columns[0]
+    return frame.set_index(key.name) if key.kind == "id" or table.name == "equity" else frame
+
+
+def to_polars(table: Table, rows: Records, names: Names, scales: Scales, symbols: Ints) -> pl.DataFrame:
+    """polars frame of a table: what :func:`to_frame` gives, null where nothing applies; the row number stays a column."""
+    import polars as pl
+
+    data: dict[str, Any] = {}
+    for column in table.canonical:
+        values = np.ascontiguousarray(rows[column.name])
+        if column.kind in NUMBERS:
+            data[column.name] = values / 10.0 ** row_decimals(table, column.kind, rows, scales, symbols)
+        elif column.kind in ("code", "name"):
+            text, index, missing = list(names.of(column.name)), values, values < 0
+            if column.kind == "code":
+                text, index, missing = code_places(column, values)
+            place = np.where(missing, len(text), index)
+            data[column.name] = pl.Series(np.array([*text, None], object)[place].tolist(), dtype=pl.Categorical)
+        elif column.kind == "time":
+            data[column.name] = pl.Series(values).set(pl.Series(values == 0), None).cast(pl.Datetime("ns", "UTC"))
+        else:
+            data[column.name] = values
+    return pl.DataFrame(data)
 
 
 @dataclass(frozen=True, slots=True)

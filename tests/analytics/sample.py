@@ -17,7 +17,7 @@ from fillwright.data.market import Feed, Market, build_market
 from fillwright.journal import RunRecord
 from fillwright.model.codes import OrderEvent, Stage, TradeGrouping
 from fillwright.model.instrument import Instrument
-from fillwright.trades import group
+from fillwright.trades.grouping import group
 from result.tiny_ledger import Tiny
 
 DAY = 86_400_000_000_000

@@ -16,7 +16,7 @@ from fillwright.journal import Names, RunRecord
 from fillwright.model.codes import Account, RunState, TradeGrouping
 from fillwright.model.columns import POSTINGS, TABLES
 from fillwright.model.instrument import Instrument
-from fillwright.trades import group
+from fillwright.trades.grouping import group
 from result.tiny_ledger import scenario
 
 MONDAY = 1_704_067_200_000_000_000  # 2024-01-01

@@ -13,9 +13,11 @@ from fillwright.journal import KINDS, Journal, Names, Scales, View
 from fillwright.model.codes import OrderEvent, OrderFlag, OrderStatus, Side, Stage
 from fillwright.model.columns import TABLES
 from fillwright.model.instrument import Currency, Instrument
+from fillwright.trades.events import trade_events
 
 RECORD = scenario("fx", 1)
 TABLE_OF = {"order_event": "order_events", "fill": "fills", "posting": "postings", "lot_close": "lot_closes"}
+ROWS = {kind: RECORD.tables[TABLE_OF[kind]] if kind in TABLE_OF else trade_events(RECORD) for kind in KINDS}
 
 
 def journal() -> Journal:
@@ -28,7 +30,7 @@ def test_every_record_reaches_every_subscriber_in_order(kind: str) -> None:
     it, seen = journal(), []
     it.subscribe(kind, lambda view: seen.append(("a", view.raw(KINDS[kind].columns[0].name))))
     it.subscribe(kind, lambda view: seen.append(("b", view.raw(KINDS[kind].columns[0].name))))
-    rows = RECORD.tables[TABLE_OF[kind]]
+    rows = ROWS[kind]
     it.deliver(kind, rows[:2])
     it.deliver(kind, rows[2:])
     assert seen == [(who, number) for number in range(len(rows)) for who in "ab"]
@@ -38,8 +40,8 @@ def test_every_record_reaches_every_subscriber_in_order(kind: str) -> None:
 def test_every_column_can_be_read(kind: str) -> None:
     it, views = journal(), []
     it.subscribe(kind, views.append)
-    it.deliver(kind, RECORD.tables[TABLE_OF[kind]])
-    for view, row in zip(views, RECORD.tables[TABLE_OF[kind]], strict=True):
+    it.deliver(kind, ROWS[kind])
+    for view, row in zip(views, ROWS[kind], strict=True):
         for column in KINDS[kind].canonical:
             value = getattr(view, column.name)
             assert view.raw(column.name) == row[column.name]

@@ -14,7 +14,7 @@ from fillwright.journal import RunRecord
 from fillwright.model.codes import ExitReason, OrderEvent, Stage, TradeGrouping, TradeStatus
 from fillwright.model.instrument import Instrument
 from fillwright.portfolio import Portfolio
-from fillwright.trades import _extreme, group, share, unrealised
+from fillwright.trades.grouping import _extreme, group, share, unrealised
 
 KINDS = ("plain", "crypto", "future", "fx")
 MINUTE = 60_000_000_000

@@ -32,7 +32,7 @@ from fillwright.data.fx import FxSource, rate_sources
 from fillwright.data.load import load_market
 from fillwright.data.market import Market
 from fillwright.errors import ConfigError, FillwrightError, RunFailed, RunInterrupted, StrategyError, UsageError
-from fillwright.journal import KINDS, Journal, Names, RunRecord, Scales
+from fillwright.journal import KINDS, TRADE_KINDS, Journal, Names, RunRecord, Scales
 from fillwright.kernel import state as kernel_state
 from fillwright.kernel.advance import advance, finish
 from fillwright.model.codes import OrderEvent, OrderStatus, RunState
@@ -41,6 +41,7 @@ from fillwright.strategies import resolve
 from fillwright.strategy.base import Strategy
 from fillwright.strategy.desk import Desk
 from fillwright.strategy.driver import Driver
+from fillwright.trades.events import TradeWatch
 
 Progress = Callable[[int, int], None]
 """Told (instants done, instants in all) several times a second."""
@@ -82,6 +83,7 @@ class Run:
         self._error: FillwrightError | None = None
         self._timings: dict[str, float] = {}
         self._delivered = dict.fromkeys(KINDS, 0)
+        self._watch = TradeWatch()
         self._memory: kernel_state.State | None = None
         self._callback: Callable[..., Any] | None = None
         scales = Scales.of(market.instruments, self._terms.currencies)
@@ -223,6 +225,7 @@ class Run:
     def _deliver(self) -> None:
         if not self._subscribed or self._memory is None:
             return
+        news = self._watch.see(self._memory.tables, self._delivered["order_event"], len(self._memory.table("order_events")))
         for kind, table in _TABLE_OF.items():
             rows = self._memory.table(table)
             if len(rows) > self._delivered[kind]:
@@ -230,6 +233,8 @@ class Run:
                 self._delivered[kind] = len(rows)
                 if self.journal.wants(kind):
                     self.journal.deliver(kind, fresh)
+        for row in range(len(news)):
+            self.journal.deliver(TRADE_KINDS[int(news["event"][row])], news[row : row + 1])
 
     # -- what went wrong -------------------------------------------------------------------------------------------------
 

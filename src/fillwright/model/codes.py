@@ -291,6 +291,16 @@ class TradeStatus(IntEnum):
     CLOSED = 2
 
 
+class TradeEvent(IntEnum):
+    """What can happen to a trade."""
+
+    OPENED = 1
+    INCREASED = 2
+    REDUCED = 3
+    PROTECTION_MOVED = 4
+    CLOSED = 5
+
+
 class RunState(IntEnum):
     """Life cycle of a run; there is no way back."""
 

@@ -279,6 +279,32 @@ TRADES = Table(
     ),
 )
 
+TRADE_EVENTS = Table(
+    "trade_events",
+    "the life of trades, grouped flat to flat: opened, increased, reduced, protection moved, closed",
+    (
+        _c("seq", "id", "input", "number of the event"),
+        _c("instant", "time", "derived", "instant of the run"),
+        _c("time", "time", "derived", "when it happened"),
+        _c("trade_id", "number", "derived", "number of the trade, by entry: that of flat_to_flat trades"),
+        _c("strategy", "name", "derived", "strategy"),
+        _c("symbol", "name", "derived", "instrument"),
+        _c("side", "code", "derived", "side of the trade: buy = long, sell = short", codes.Side),
+        _c("event", "code", "derived", "what happened", codes.TradeEvent),
+        _c("quantity", "quantity", "derived", "open quantity of the trade after it, positive"),
+        _c("change", "quantity", "derived", "by how much, positive; 0 where protection moved"),
+        _c("price", "price", "derived", "price of the fill, 0 where protection moved"),
+        _c("limit_price", "price", "derived", "limit of the exit order that moved, 0 = none"),
+        _c("stop_price", "price", "derived", "stop of the exit order that moved, 0 = none"),
+        _c("realised", "money", "derived", "realised by what was closed, before fees"),
+        _c("fee", "money", "derived", "the part of the fill's fee that belongs to it"),
+        _c("exit_reason", "code", "derived", "why, as far as it closed", codes.ExitReason),
+        _c("order_id", "ref", "derived", "order of the fill, or exit order that moved"),
+        _c("fill_id", "ref", "derived", "fill, -1 where protection moved"),
+        _c("order_event", "ref", "derived", "order event that brought it about"),
+    ),
+)
+
 POSITIONS = Table(
     "positions",
     "the position of strategy and instrument after each fill",
@@ -320,7 +346,7 @@ MARKS = Table(
 )
 
 TABLES: tuple[Table, ...] = (
-    ORDERS, ORDER_EVENTS, FILLS, POSTINGS, LOT_CLOSES, LOTS, TRADES, POSITIONS, EQUITY, MARKS,
+    ORDERS, ORDER_EVENTS, FILLS, POSTINGS, LOT_CLOSES, LOTS, TRADES, TRADE_EVENTS, POSITIONS, EQUITY, MARKS,
 )  # fmt: skip
 FILES: tuple[Table, ...] = tuple(table for table in TABLES if table.name != "lots")
 """The tables that a result folder has, one Parquet file each."""

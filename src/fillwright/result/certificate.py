@@ -12,7 +12,7 @@ from fillwright.journal import Ints, Records, RunRecord
 from fillwright.model.codes import Account, RunState
 from fillwright.model.lifecycle import MATRIX
 from fillwright.portfolio import Portfolio
-from fillwright.trades import unrealised
+from fillwright.trades.grouping import unrealised
 
 INCOME = (Account.INTEREST, Account.DIVIDENDS, Account.FUNDING, Account.BORROW, Account.CONVERSION)
 """Accounts other than trading and fees that cash can come from or go to."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fillwright.journal import NUMBERS
 from fillwright.model.columns import FILES, SCHEMA_VERSION, Column, Table
-from fillwright.result.tables import DECIMAL_DIGITS, NUMBERS, UNITS, WIDE_DIGITS
+from fillwright.result.tables import DECIMAL_DIGITS, UNITS, WIDE_DIGITS
 
 _FILES = (
     (

@@ -22,14 +22,15 @@ from fillwright.analytics.summary import summary
 from fillwright.config.schema import Config
 from fillwright.data.market import Market
 from fillwright.journal import Records, RunRecord
-from fillwright.model.codes import ExitReason, RunState, Side, TradeGrouping, TradeStatus
+from fillwright.model.codes import ExitReason, RunState, Side, TradeStatus
 from fillwright.portfolio import Portfolio
 from fillwright.result import folder as folders
 from fillwright.result.certificate import Certificate, certify
 from fillwright.result.explain import Subject, explain
 from fillwright.result.folder import Content
 from fillwright.result.tables import RunTables
-from fillwright.trades import group
+from fillwright.trades import TradeRepository
+from fillwright.trades.events import trade_events
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,13 +74,24 @@ class Result:
         return Portfolio(self._record)
 
     @cached_property
+    def repository(self) -> TradeRepository:
+        """The trades, to be filtered, grouped and read exactly or as frames."""
+        return TradeRepository(self._record, portfolio=self.portfolio)
+
+    @cached_property
     def _trades(self) -> Records:
-        return group(self._record, TradeGrouping[self.config.report.trades.upper()], self.portfolio)
+        return self.repository.records
 
     @cached_property
     def _tables(self) -> RunTables:
         view = self.portfolio
-        computed = {"trades": self._trades, "positions": view.positions, "equity": view.equity, "marks": view.marks}
+        computed = {
+            "trades": self._trades,
+            "trade_events": trade_events(self._record, view),
+            "positions": view.positions,
+            "equity": view.equity,
+            "marks": view.marks,
+        }
         record = self._record
         return RunTables({**record.tables, **computed}, record.names, record.market.instruments, record.currencies)
 
@@ -90,14 +102,12 @@ class Result:
     @cached_property
     def trades(self) -> pd.DataFrame:
         """Trades as floats, with ``return``: net profit over the value at entry."""
-        frame = self._tables.frame("trades")
-        ratio = np.array([mul / div for mul, div in self._measured.ratios])
-        rows = self._trades
-        value = np.abs(rows["entry_price"].astype(np.float64) * rows["quantity"]) * ratio[rows["symbol"]]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            change = np.where(value > 0, rows["net_pnl"] / value, np.nan)
-        frame.insert(frame.columns.get_loc("net_pnl") + 1, "return", change)
-        return frame
+        return self.repository.frame()
+
+    @cached_property
+    def trade_events(self) -> pd.DataFrame:
+        """The life of the trades as floats: opened, increased, reduced, protection moved, closed."""
+        return self._tables.frame("trade_events")
 
     @cached_property
     def fills(self) -> pd.DataFrame:
@@ -290,6 +300,11 @@ class SavedRun:
         verdict = Verdict(bool(saved.certificate["ok"]), saved.summary["reconciled"].split(": ", 1)[1])
         facts = summary_inputs(saved.record, saved.tables.records["trades"], self._measured, verdict, saved.metrics)
         return replace(facts, assumptions=tuple((what, said) for what, said in saved.summary["assumptions"]))
+
+    @cached_property
+    def repository(self) -> TradeRepository:
+        """The trades, to be filtered, grouped and read exactly or as frames."""
+        return TradeRepository(self.saved.record, records=self.saved.tables.records["trades"])
 
     def tables(self, name: str) -> pa.Table:
         """The exact Arrow table of that name; UsageError naming the known ones."""

@@ -14,11 +14,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fillwright.data import arrow as buffers
 from fillwright.errors import UsageError
-from fillwright.journal import FX_DECIMALS, Ints, Names, Records, Scales
+from fillwright.journal import (
+    NUMBERS,
+    Ints,
+    Names,
+    Records,
+    Scales,
+    code_places,
+    column_decimals,
+    row_decimals,
+    to_frame,
+)
 from fillwright.model.columns import FILES, SCHEMA_VERSION, Column, Table
 from fillwright.model.instrument import Currency, Instrument
 
@@ -30,9 +39,6 @@ DECIMAL_DIGITS = 18
 """Digits of a decimal column; they fit into 64 bits. A column with a larger value takes ``WIDE_DIGITS`` instead."""
 
 WIDE_DIGITS = 38
-
-NUMBERS = ("price", "quantity", "money", "base", "fx")
-"""Kinds of column that are decimals in a file."""
 
 UNITS: Mapping[str, str] = {
     "id": "number of the row",
@@ -97,28 +103,6 @@ def table_of(name: str) -> Table:
     raise UsageError(f"no table {name!r}", remedy=f"the tables are {', '.join(table.name for table in FILES)}")
 
 
-def column_decimals(kind: str, scales: Scales) -> int:
-    """Decimals of a whole column of that kind in a file."""
-    if kind == "price":
-        return max(scales.price)
-    if kind == "quantity":
-        return max(scales.quantity)
-    if kind == "money":
-        return max(scales.currency)
-    return scales.base if kind == "base" else FX_DECIMALS
-
-
-def row_decimals(table: Table, kind: str, rows: Records, scales: Scales, symbols: Ints) -> Ints:
-    """int64[rows]: decimals of each row's own unit; rows without an instrument take those of the column."""
-    top = column_decimals(kind, scales)
-    if kind in ("base", "fx"):
-        return np.full(len(rows), top, np.int64)
-    if kind == "money" and "currency" in (rows.dtype.names or ()):
-        return np.asarray(np.array([*scales.currency, top], np.int64)[rows["currency"]])
-    per_symbol = {"price": scales.price, "quantity": scales.quantity, "money": scales.quote}[kind]
-    return np.array([*per_symbol, top], np.int64)[symbols]
-
-
 def to_arrow(table: Table, rows: Records, names: Names, scales: Scales, symbols: Ints) -> pa.Table:
     """Exact Arrow table of a table's canonical columns; ``symbols`` int64[rows] is the instrument of each row."""
     import pyarrow as pa
@@ -171,20 +155,8 @@ def _codes(column: Column, values: Ints) -> pa.Array:
     import pyarrow as pa
 
     assert column.codes is not None
-    members = sorted(column.codes, key=int)
-    index, missing = _places(column.name, values, np.array([int(member) for member in members]))
-    text = buffers.text_to_arrow([member.name.lower() for member in members])
-    return pa.DictionaryArray.from_arrays(buffers.to_arrow(index.astype(np.int8), missing=missing), text)
-
-
-def _places(name: str, values: Ints, known: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """(index of each value in the sorted known codes, where a value is 0 = no code applies)."""
-    index = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    missing = known[index] != values
-    if np.any(missing & (values != 0)):
-        row = int(np.flatnonzero(missing & (values != 0))[0])
-        raise ValueError(f"{name}: no code {int(values[row])} in row {row}")
-    return np.where(missing, 0, index), missing
+    text, index, missing = code_places(column, values)
+    return pa.DictionaryArray.from_arrays(buffers.to_arrow(index.astype(np.int8), missing=missing), buffers.text_to_arrow(text))
 
 
 def _names(values: Ints, known: tuple[str, ...]) -> pa.Array:
@@ -249,31 +221,3 @@ def _from_text(column: Column, array: pa.Array, names: Names) -> Ints:
         raise UsageError(f"{column.name}: unknown {unknown[0]!r}", remedy="it was written by another version")
     place = np.array([*(known[value] for value in values), absent], np.int64)
     return np.asarray(place[array.indices.fill_null(len(values)).to_numpy().astype(np.int64)])
-
-
-def to_frame(table: Table, rows: Records, names: Names, scales: Scales, symbols: Ints) -> pd.DataFrame:
-    """pandas frame of a table: floats, times with zone UTC (NaT = never), categories for codes and names."""
-    import pandas as pd
-
-    data: dict[str, Any] = {}
-    for column in table.canonical:
-        values = np.ascontiguousarray(rows[column.name])
-        if column.kind in NUMBERS:
-            own = row_decimals(table, column.kind, rows, scales, symbols)
-            data[column.name] = values / 10.0**own
-        elif column.kind == "code":
-            assert column.codes is not None
-            members = sorted(column.codes, key=int)
-            index, missing = _places(column.name, values, np.array([int(member) for member in members]))
-            text = [member.name.lower() for member in members]
-            data[column.name] = pd.Categorical.from_codes(np.where(missing, -1, index), text)
-        elif column.kind == "name":
-            data[column.name] = pd.Categorical.from_codes(values, list(names.of(column.name)))
-        elif column.kind == "time":
-            times = values.astype("datetime64[ns]")
-            data[column.name] = pd.DatetimeIndex(np.where(values == 0, np.datetime64("NaT"), times)).tz_localize("UTC")
-        else:
-            data[column.name] = values
-    frame = pd.DataFrame(data)
-    key = table.columns[0]
-    return frame.set_index(key.name) if key.kind == "id" or table.name == "equity" else frame

@@ -44,7 +44,7 @@ AFTER_THE_RUN = Unavailable(
 class Strategy:
     """Base of all strategies. Declare parameters with ``fw.param`` and what you change with ``fw.state``; write the callbacks you
     need: ``on_start(self)``, ``on_bar(self, bar)`` or ``on_bars(self, bars)``, ``on_order(self, order, event)``, ``on_fill(self, fill)``,
-    ``on_trade_opened/changed/closed(self, fill)``, ``on_session_open/close(self, symbol)``, ``on_stop(self)``. Only those that are
+    ``on_trade_opened/changed/closed(self, trade)``, ``on_session_open/close(self, symbol)``, ``on_stop(self)``. Only those that are
     written cost anything.
 
     A strategy is a value: every run works on a fresh copy made from its parameters.

@@ -20,7 +20,7 @@ from fillwright.data.market import DAY_NS, Market, suggest
 from fillwright.data.zones import check_zone, from_wall, to_wall
 from fillwright.errors import StrategyError, UsageError
 from fillwright.indicators import Indicator
-from fillwright.journal import Names, Scales, View
+from fillwright.journal import TRADE_KINDS, Names, Scales, View
 from fillwright.kernel import rng
 from fillwright.kernel.state import (
     ON_BARS,
@@ -36,7 +36,7 @@ from fillwright.kernel.state import (
     State,
 )
 from fillwright.model.codes import OrderEvent
-from fillwright.model.columns import FILLS, ORDER_EVENTS
+from fillwright.model.columns import FILLS, ORDER_EVENTS, TRADE_EVENTS
 from fillwright.model.instrument import Currency
 from fillwright.order_manager import Order, OrderManager
 from fillwright.strategy.base import AFTER_THE_RUN, BEFORE_THE_RUN, CALLBACKS, Strategy
@@ -44,9 +44,10 @@ from fillwright.strategy.compiled import Compiled, attach_compiled, states_of
 from fillwright.strategy.driver import Preparation
 from fillwright.strategy.source import source_digest
 from fillwright.strategy.views import Bar, Bars, Clock, History, Position, Series
+from fillwright.trades.events import TradeWatch
 
 COLUMNS = ("open", "high", "low", "close", "volume")
-_TRADE_CALLBACKS = ("on_order", "on_fill", "on_trade_opened", "on_trade_changed", "on_trade_closed")
+_TRADE_CALLBACKS = tuple(dict.fromkeys(f"on_{kind}" for kind in TRADE_KINDS.values()))
 _FILL_EVENTS = (int(OrderEvent.FILL_PART), int(OrderEvent.FILL_ALL))
 
 
@@ -274,7 +275,8 @@ class Desk:
             return self._attach_compiled(state, on_bar or on_bars, on_bars is not None)
         mask = WANTS_BAR if "on_bar" in written else 0
         mask |= WANTS_BARS if "on_bars" in written else 0
-        mask |= WANTS_ORDER_EVENTS if written & set(_TRADE_CALLBACKS) else 0
+        mask |= WANTS_ORDER_EVENTS if written & {"on_order", "on_fill", *_TRADE_CALLBACKS} else 0
+        self._watch = TradeWatch() if written & set(_TRADE_CALLBACKS) else None
         mask |= WANTS_SESSIONS if written & {"on_session_open", "on_session_close"} else 0
         mask |= WANTS_TIMERS if self._timers else 0
         state.scalars["mask"] = mask
@@ -360,23 +362,13 @@ class Desk:
         scales = self._scales()
         if hasattr(strategy, "on_order"):
             strategy.on_order(Order(self._manager, number), View(ORDER_EVENTS, record, names, scales, symbol))
-        if int(record["event"]) not in _FILL_EVENTS:
-            return
-        fill = View(FILLS, self.state.tables["fills"][int(record["fill_id"])], names, scales, symbol)
-        if hasattr(strategy, "on_fill"):
-            strategy.on_fill(fill)
-        closed, opened = fill.raw("closing_quantity"), fill.raw("quantity") - fill.raw("closing_quantity")
-        flat_before = fill.raw("position") == fill.raw("side") * fill.raw("quantity")
-        if closed and (opened or fill.raw("position") == 0):
-            self._trade("on_trade_closed", fill)
-        if opened and (closed or flat_before):
-            self._trade("on_trade_opened", fill)
-        elif not (closed and fill.raw("position") == 0):
-            self._trade("on_trade_changed", fill)
-
-    def _trade(self, name: str, fill: View) -> None:
-        if hasattr(self.strategy, name):
-            getattr(self.strategy, name)(fill)
+        if int(record["event"]) in _FILL_EVENTS and hasattr(strategy, "on_fill"):
+            strategy.on_fill(View(FILLS, self.state.tables["fills"][int(record["fill_id"])], names, scales, symbol))
+        if self._watch is not None:
+            for news in self._watch.see(self.state.tables, row, row + 1):
+                callback = getattr(strategy, f"on_{TRADE_KINDS[int(news['event'])]}", None)
+                if callback is not None:
+                    callback(View(TRADE_EVENTS, news, names, scales))
 
     def _scales(self) -> Scales:
         instruments = self.market.instruments

@@ -22,6 +22,7 @@ from fillwright.verify.ledger import book, check_ledger, check_postings
 from fillwright.verify.market import HELD_AGAINST_DATA, check_data
 from fillwright.verify.orders import check_orders
 from fillwright.verify.reading import Folder
+from fillwright.verify.trade_events import check_trade_events
 from fillwright.verify.trades import check_trades
 
 __all__ = ["Bars", "Check", "MarketData", "Verification", "verify_folder"]
@@ -70,6 +71,7 @@ def _recompute(base: Path, market: MarketData | None) -> Audit:
         check_orders(audit, ledger.notional, np.array(ledger.price, np.int64))
         money, quantity = check_postings(audit, ledger)
         check_trades(audit, ledger)
+        check_trade_events(audit, ledger)
         balances = check_equity(audit, money, quantity)
         _intents(audit)
         if market is not None:

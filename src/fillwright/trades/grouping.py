@@ -25,6 +25,7 @@ from fillwright.journal import Ints, Records, RunRecord
 from fillwright.model.codes import Lots, Stage, TradeGrouping, TradeStatus
 from fillwright.model.columns import TRADES
 from fillwright.portfolio import Portfolio, mul_div
+from fillwright.trades.events import first_fills
 
 _BLOCK = 256
 
@@ -82,13 +83,7 @@ def _by_lot(record: RunRecord, view: Portfolio, how: TradeGrouping) -> _Pieces:
         trade_of_lot = np.arange(len(lots))
         count = len(lots)
     else:
-        before = view.quantity - fills["side"] * fills["quantity"]
-        starts = ((before == 0) | (fills["closing_quantity"] > 0)) & (fills["quantity"] > fills["closing_quantity"])
-        # A trade is known by its first entry fill: the latest start of its strategy and instrument.
-        first = np.where(starts, fills["fill_id"], -1)
-        for _, _, part in view.groups:
-            rows = view.fill_order[part]
-            first[rows] = np.maximum.accumulate(first[rows])
+        first, _ = first_fills(record, view)
         known, trade_of_entry = np.unique(first[entry_fill], return_inverse=True)
         count = len(known)
         trade_of_lot = np.zeros(len(lots), np.int64)
