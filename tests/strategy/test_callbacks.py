@@ -23,14 +23,14 @@ class Journals(fw.Strategy):
         if bar.index < len(self.targets_):
             self.target(bar.symbol, self.targets_[bar.index])
 
-    def on_trade_opened(self, fill: Any) -> None:
-        self.told.append(("opened", fill.fill_id))
+    def on_trade_opened(self, trade: Any) -> None:
+        self.told.append(("opened", trade.fill_id))
 
-    def on_trade_changed(self, fill: Any) -> None:
-        self.told.append(("changed", fill.fill_id))
+    def on_trade_changed(self, trade: Any) -> None:
+        self.told.append(("changed", trade.fill_id))
 
-    def on_trade_closed(self, fill: Any) -> None:
-        self.told.append(("closed", fill.fill_id))
+    def on_trade_closed(self, trade: Any) -> None:
+        self.told.append(("closed", trade.fill_id))
 
     def on_stop(self) -> None:
         TOLD[:] = self.told
@@ -60,6 +60,33 @@ def test_a_reversal_closes_and_opens() -> None:
 
 def test_trades_again_after_flat() -> None:
     assert told(5, 0, 5) == [("opened", 0), ("closed", 1), ("opened", 2)]
+
+
+def test_trades_are_told_after_the_order_and_the_fill() -> None:
+    notes: list[str] = []
+
+    class Notes(fw.Strategy):
+        def on_bar(self, bar: Any) -> None:
+            if bar.index < 2:
+                self.target("X", 5 - 10 * bar.index)
+
+        def on_order(self, order: Any, event: Any) -> None:
+            notes.append(event.event.name)
+
+        def on_fill(self, fill: Any) -> None:
+            notes.append("fill")
+
+        def on_trade_closed(self, trade: Any) -> None:
+            notes.append(f"closed {trade.trade_id} of {trade.change:g}")
+
+        def on_trade_opened(self, trade: Any) -> None:
+            notes.append(f"opened {trade.trade_id} with {trade.quantity:g}")
+
+    fw.run(Notes(), market(BARS), reversal="one_order")
+    assert notes == [
+        "SUBMIT", "ACCEPT", "FILL_ALL", "fill", "opened 0 with 5",
+        "SUBMIT", "ACCEPT", "FILL_ALL", "fill", "closed 0 of 5", "opened 1 with 5",
+    ]  # fmt: skip
 
 
 def test_order_events_come_in_order_and_before_the_bar() -> None:

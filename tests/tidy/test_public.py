@@ -1,4 +1,4 @@
-"""The public face: every name documented, start-up without heavy libraries, the README's programs run and print what it says."""
+"""The public face: every name documented, start-up without heavy libraries, the programs of its pages run and print what they say."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "src"
 README = ROOT / "README.md"
+PAGES = (README, ROOT / "docs" / "trades.md")
 HEAVY = ("numba", "numpy", "pandas", "polars", "pyarrow")
 
 BLOCK = re.compile(r"<!-- run -->\n```python\n(?P<code>.*?)```\n(?:\n*```text\n(?P<output>.*?)```\n)?", re.DOTALL)
@@ -89,23 +90,24 @@ def _masked(output: str) -> str:
     return re.sub(r"(input )[0-9a-f]{32}", r"\1*", output.strip())
 
 
-def test_readme_programs_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_programs_of_a_page_run(page: Path, tmp_path: Path) -> None:
     _needs("__init__.py", "coordinator")
-    text = README.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     blocks = list(BLOCK.finditer(text))
-    assert blocks, "README.md has no block marked <!-- run -->"
+    assert blocks, f"{page.name} has no block marked <!-- run -->"
     (tmp_path / "SPY.csv").write_text(daily_bars(), encoding="utf-8")
     for block in reversed(blocks):
         run = _python(block["code"], cwd=tmp_path)
         assert run.returncode == 0, f"{block['code']}\n{run.stderr}"
         if block["output"] is not None:
-            # FILLWRIGHT_UPDATE=1 writes what was printed into the README instead of comparing.
+            # FILLWRIGHT_UPDATE=1 writes what was printed into the page instead of comparing.
             if os.environ.get("FILLWRIGHT_UPDATE"):
                 text = text[: block.start("output")] + run.stdout + text[block.end("output") :]
             else:
                 assert _masked(run.stdout) == _masked(block["output"])
     if os.environ.get("FILLWRIGHT_UPDATE"):
-        README.write_text(text, encoding="utf-8")
+        page.write_text(text, encoding="utf-8")
 
 
 def test_block_pattern() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,11 +13,12 @@ from tiny_ledger import BOOKINGS, Tiny, make_market, scenario
 from fillwright.config.schema import Config
 from fillwright.data.market import Feed, build_market
 from fillwright.journal import RunRecord
-from fillwright.model.codes import ExitReason, OrderEvent, Stage, TradeGrouping, TradeStatus
+from fillwright.model.codes import Account, ExitReason, OrderEvent, Stage, TradeGrouping, TradeStatus
 from fillwright.model.instrument import Instrument
 from fillwright.portfolio import Portfolio
 from fillwright.trades.grouping import _extreme, group, share, unrealised
 
+FINANCING = (Account.INTEREST, Account.DIVIDENDS, Account.FUNDING, Account.BORROW)
 KINDS = ("plain", "crypto", "future", "fx")
 MINUTE = 60_000_000_000
 
@@ -51,6 +54,12 @@ def test_net_results_add_up_exactly_in_every_currency(kind: str, lots: str, how:
         realised = int(closes["realised"][quote[closes["symbol"]] == c].sum())
         gain = int(open_gain[quote[rows["symbol"]] == c].sum())
         assert net == realised + gain - int(fills["fee"][quote[fills["symbol"]] == c].sum())
+        own = trades[quote[trades["symbol"]] == c]
+        postings = record.tables["postings"][record.tables["postings"]["currency"] == c]
+        assert own["fees"].sum() == postings["money"][postings["account"] == Account.FEES].sum()
+        assert own["financing"].sum() == -postings["money"][np.isin(postings["account"], FINANCING)].sum()
+        assert own["gross_pnl"].sum() == realised + gain
+        assert (own["net_pnl"] == own["gross_pnl"] - own["fees"] + own["financing"]).all()
         worth = int(view.books.cash[c][-1] + view.books.value[c][-1])
         assert worth == net + (int(view.books.cash[c][0]) if c == 0 else 0)
     assert trades["quantity"].sum() == (fills["quantity"] - fills["closing_quantity"]).sum()
@@ -86,6 +95,42 @@ def test_three_groupings_of_one_story() -> None:
     assert fill["quantity"].tolist() == [10, 5, 5, 1, 3]
     assert fill["exit_fill"].tolist() == [2, 2, 3, 5, -1]
     assert fill["entry_fill"].tolist() == [0, 1, 1, 4, 4]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from((1, -1)), st.integers(1, 12), st.integers(9_000, 11_000)), min_size=1, max_size=12),
+    st.sampled_from(BOOKINGS),
+)
+def test_every_grouping_sums_the_same_pieces(deals: list[tuple[int, int, int]], lots: str) -> None:
+    """Trades against a walk through the ledger's records, piece by piece: who belongs to whom, quantity, profit, fees, times."""
+    record = played(deals, lots)
+    fills, closes, rest = (record.tables[name] for name in ("fills", "lot_closes", "lots"))
+    gain = unrealised(record, Portfolio(record))
+    stretch, position, stretch_of_lot = -1, 0, {}
+    for fill in fills:
+        opened = int(fill["quantity"] - fill["closing_quantity"])
+        if opened:
+            stretch += position * int(fill["side"]) <= 0
+            stretch_of_lot.setdefault(int(fill["lot_id"]), stretch)
+        position += int(fill["side"] * fill["quantity"])
+    pieces = [(int(c["open_fill"]), k, int(c["lot_id"]), int(c["quantity"]), int(c["realised"]), int(c["fee_in"] + c["fee_out"]))
+              for k, c in enumerate(closes)]  # fmt: skip
+    pieces += [(int(lot["open_fill"]), len(closes), k, int(lot["remaining"]), int(gain[k]), int(lot["fee_in"]))
+               for k, lot in enumerate(rest) if lot["remaining"]]  # fmt: skip
+    keys = {
+        TradeGrouping.LOT: lambda piece: piece[2],
+        TradeGrouping.FILL_TO_FILL: lambda piece: (piece[0], piece[1]),
+        TradeGrouping.FLAT_TO_FLAT: lambda piece: stretch_of_lot[piece[2]],
+    }
+    for how, key in keys.items():
+        expected: dict[Any, list[int]] = {}
+        for piece in pieces:
+            sums = expected.setdefault(key(piece), [0, 0, 0, 0])
+            for place, number in enumerate((*piece[3:], piece[1] == len(closes))):
+                sums[place] += number
+        trades = group(record, how)
+        found = [[int(t["quantity"]), int(t["gross_pnl"]), int(t["fees"]), int(t["status"] == TradeStatus.OPEN)] for t in trades]
+        assert [[*row[:3], min(row[3], 1)] for _, row in sorted(expected.items())] == found
 
 
 def test_a_reversal_fill_ends_one_trade_and_starts_another() -> None:

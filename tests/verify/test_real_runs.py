@@ -19,6 +19,7 @@ ACCOUNTS = (
     {"account": {"type": "cash", "lots": "lifo"}, "orders": {"on_short_cash": "shrink"}, "report": {"trades": "lot"}},
     {"account": {"leverage": 2, "lots": "average"}, "execution": {"latency": "30s"}, "report": {"trades": "fill_to_fill"}},
     {"orders": {"flat_at": ["day_end", "run_end"], "reversal": "one_order"}, "execution": {"path": "worst"}},
+    {"account": {"leverage": 4, "lots": "lowest_cost"}, "report": {"trades": "lot"}},
     {"execution": {"fill": "same_close_lookahead", "clamp_to_range": True}, "orders": {"time_in_force": "DAY"}},
 )
 

@@ -88,7 +88,7 @@ class TradeRepository:
         self, *, symbol: Texts | None = None, strategy: Texts | None = None, side: Texts | None = None,
         status: Texts | None = None, tag: Texts | None = None, rule: Texts | None = None, exit_reason: Texts | None = None,
     ) -> TradeRepository:  # fmt: skip
-        """Trades with one of the given values in every column that is named; texts as in the frames.
+        """Trades with one of the given values in every column that is named; texts as in the frames, sides also long and short.
 
         ``tag`` and ``rule`` are those of the entry order; a text that no order carries fits no trade. UsageError for a symbol,
         strategy or code that there is none of.
@@ -237,6 +237,8 @@ def _several(wanted: Texts) -> Sequence[str]:
 
 def _code(name: str, text: str) -> int:
     known = {member.name.lower(): int(member) for member in _CODES[name]}
+    if name == "side":
+        known |= {"long": int(Side.BUY), "short": int(Side.SELL)}
     if text not in known:
         raise UsageError(f"no {name} {text!r}", remedy=suggest(str(text), known, "words"))
     return known[text]
