@@ -176,7 +176,7 @@ from fillwright.kernel import _jit
 package = Path(_jit.__file__).parents[1]
 first = _jit.cache_folder()
 print(first)
-for name in ("kernel/fixed.py", "kernel/state.py", "model/codes.py", "model/columns.py", "trades.py"):
+for name in ("kernel/fixed.py", "kernel/state.py", "model/codes.py", "model/columns.py", "portfolio.py"):
     text = (package / name).read_text()
     (package / name).write_text(text + "#")
     print(name, _jit.cache_folder() == first)
@@ -193,7 +193,7 @@ def test_one_character_of_the_kernel_changes_the_cache_folder(root: Path, tmp_pa
     plain = python(root, EDITS, **place, NUMBA_BOUNDSCHECK="0").stdout.splitlines()
     assert plain[0].startswith(str(tmp_path / "cache"))
     assert plain[1:] == [
-        "kernel/fixed.py False", "kernel/state.py False", "model/codes.py False", "model/columns.py False", "trades.py True", "True",
+        "kernel/fixed.py False", "kernel/state.py False", "model/codes.py False", "model/columns.py False", "portfolio.py True", "True",
     ]  # fmt: skip
     checked = python(root, EDITS, **place, NUMBA_BOUNDSCHECK="1").stdout.splitlines()
     assert checked[0] != plain[0]

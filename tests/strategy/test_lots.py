@@ -104,7 +104,8 @@ def test_a_wrong_call_says_what_to_write(lots: str, lot: int, message: str) -> N
 def order_list(**columns: Any) -> fw.OrderList:
     times = [f"2024-01-02 09:3{minute}" for minute in (1, 2, 3, 4)]
     return fw.OrderList(
-        {"time": np.array(times, "datetime64[ns]"), "side": ["buy", "buy", "buy", "sell"], "quantity": [10, 10, 10, 15]} | columns,
+        {"time": np.array(times, "datetime64[ns]"), "side": ["buy", "buy", "buy", "sell"], "quantity": [10, 10, 10, 15]}
+        | columns,
         stamp="close",
     )
 
