@@ -14,8 +14,8 @@ _HOME = {
     "Strategy": "strategy.base", "param": "strategy.params", "state": "strategy.params", "compiled": "strategy.compiled",
     "compiled_strategy": "strategy.function_form",
     "Targets": "strategy.arrays", "Signals": "strategy.arrays", "OrderList": "strategy.arrays",
-    "run": "coordinator", "run_config": "coordinator", "Run": "coordinator", "Result": "result", "load_result": "result",
-    "compare": "result",
+    "run": "coordinator", "run_config": "coordinator", "Run": "coordinator", "resume": "coordinator", "fork": "coordinator",
+    "Result": "result", "load_result": "result", "compare": "result",
     "Config": "config.schema", "load_config": "config.load",
     "read_bars": "data.read", "Market": "data.market", "open_market": "data.store", "convert": "data.store", "make_bars": "data.make",
     "Instrument": "model.instrument",
@@ -34,7 +34,7 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from fillwright.config.load import load_config
     from fillwright.config.schema import Config
-    from fillwright.coordinator import Run, run, run_config
+    from fillwright.coordinator import Run, fork, resume, run, run_config
     from fillwright.data.make import make_bars
     from fillwright.data.market import Market
     from fillwright.data.read import read_bars

@@ -1,4 +1,4 @@
-"""The command line: ``fillwright run | verify | explain | compare | import-trades | report | config | data | demo``.
+"""The command line: ``fillwright run | resume | fork | verify | explain | compare | import-trades | report | config | data | demo``.
 
 Exit codes: 0 all well, 1 a run or a check failed, 2 a wrong command line, configuration or data. Errors are text on stderr.
 Commands import what they need when they run, so that help and configuration checks start fast.
@@ -6,10 +6,11 @@ Commands import what they need when they run, so that help and configuration che
 
 from __future__ import annotations
 
+import json as json_format
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -94,7 +95,10 @@ def _warn(lines: Sequence[str]) -> None:
 
 
 @app.command
-def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, json: Json = False, quiet: Switch = False) -> int:  # noqa: B006
+def run(
+    config: Path, /, *, overrides: Overrides = [], out: Path | None = None, json: Json = False, quiet: Switch = False,  # noqa: B006
+    checkpoint: Path | None = None, checkpoint_every: str | None = None,
+) -> int:  # fmt: skip
     """Run a configuration.
 
     Parameters
@@ -105,9 +109,17 @@ def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, 
         Folder for the result; goes before run.out.
     quiet
         Print nothing but errors.
+    checkpoint
+        File for checkpoints (run.checkpoint.file).
+    checkpoint_every
+        How often one is taken: so much data time (30d), or so many instants (run.checkpoint.every).
     """
     from fillwright.config.load import load_config
 
+    if checkpoint is not None:
+        overrides = [*overrides, f"run.checkpoint.file={json_format.dumps(str(checkpoint))}"]
+    if checkpoint_every is not None:
+        overrides = [*overrides, f"run.checkpoint.every={checkpoint_every}"]
     settings = load_config(config, overrides).config  # what is wrong shows at once, before anything heavy is imported
     if quiet:
         # Before the import that may have to compile, which it would announce.
@@ -115,8 +127,13 @@ def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, 
     from fillwright.coordinator import run_config
 
     folder = Path(settings.run.out) if out is None and settings.run.out is not None else out
+    return _told(lambda shown: run_config(config, overrides=overrides, out=folder, progress=shown), folder, json, quiet)
+
+
+def _told(go: Callable[[bool], Result], folder: Path | None, json: bool, quiet: bool) -> int:
+    """Run, with a progress bar or without, and print what came of it; what a failed run left behind is part of its error."""
     try:
-        result = run_config(config, overrides=overrides, out=folder, progress=not quiet and not json and sys.stderr.isatty())
+        result = go(not quiet and not json and sys.stderr.isatty())
     except RunFailed as error:
         if folder is not None and folder.is_dir():
             kept = f"what was recorded until then is in {folder}"
@@ -125,8 +142,62 @@ def run(config: Path, /, *, overrides: Overrides = [], out: Path | None = None, 
     if json:
         print(_result_json(result, folder))
     elif not quiet:
-        print(f"{result}\n\n{_saved_line(folder, 'html' in settings.report.formats)}")
+        print(f"{result}\n\n{_saved_line(folder, 'html' in result.config.report.formats)}")
     return 0
+
+
+@app.command
+def resume(
+    checkpoint: Path, /, *, out: Path | None = None, base: Path | None = None, json: Json = False, quiet: Switch = False
+) -> int:
+    """Go on from a checkpoint to the end of its run.
+
+    Parameters
+    ----------
+    checkpoint
+        File that a run left behind (run.checkpoint.file).
+    out
+        Folder for the result; goes before run.out.
+    base
+        Folder that data and strategy are relative to, where the configuration file is no longer where it was.
+    quiet
+        Print nothing but errors.
+    """
+    return _go_on(checkpoint, None, base, out, json, quiet)
+
+
+@app.command
+def fork(
+    checkpoint: Path, /, *, overrides: Overrides = [], out: Path | None = None, base: Path | None = None,  # noqa: B006
+    json: Json = False, quiet: Switch = False,
+) -> int:  # fmt: skip
+    """Go on from a checkpoint with other parameters or another strategy: --set strategy.params.fast=5.
+
+    Parameters
+    ----------
+    checkpoint
+        File that a run left behind (run.checkpoint.file).
+    out
+        Folder for the result.
+    base
+        Folder that data and strategy are relative to, where the configuration file is no longer where it was.
+    quiet
+        Print nothing but errors.
+    """
+    return _go_on(checkpoint, overrides, base, out, json, quiet)
+
+
+def _go_on(
+    checkpoint: Path, overrides: Sequence[str] | None, base: Path | None, out: Path | None, json: bool, quiet: bool
+) -> int:
+    if quiet:
+        logging.getLogger("fillwright").setLevel(logging.ERROR)
+    from fillwright.coordinator.continuing import run_of
+    from fillwright.coordinator.runner import saved
+
+    one = run_of(checkpoint, overrides, base)
+    folder = Path(one.config.run.out) if out is None and one.config.run.out is not None else out
+    return _told(lambda shown: saved(one, shown, folder), folder, json, quiet)
 
 
 def _saved_line(folder: Path | None, has_report: bool) -> str:
@@ -360,8 +431,6 @@ def check(config: Path, /, *, overrides: Overrides = [], json: Json = False) -> 
     config
         Configuration file.
     """
-    import json as json_format
-
     from fillwright.config.folders import data_folder
 
     loaded = _load(config, overrides)
@@ -393,8 +462,6 @@ def show(config: Path, /, *, overrides: Overrides = [], json: Json = False) -> i
     config
         Configuration file.
     """
-    import json as json_format
-
     from fillwright.config.emit import to_yaml
     from fillwright.config.schema import Config, plain_values
 

@@ -420,6 +420,12 @@ class OrderManager:
             raise UsageError(f"lot={lot!r} is no number of a lot", remedy="take it from self.lots(symbol)[k].id")
         return lot + 1
 
+    def know(self, tags: Iterable[str], rules: Iterable[str]) -> None:
+        """Begin with names that records refer to already."""
+        for which, names in enumerate((tags, rules)):
+            for name in names:
+                self._code(which, name)
+
     def _instrument(self, symbol: str) -> int:
         try:
             return self._index[symbol]

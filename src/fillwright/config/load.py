@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,14 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
         raise
     lines = {problems.path_text(key): place for key, place in document.places.items()}
     return Loaded(config, file, lines, tuple(note.text() for note in notes))
+
+
+def overridden(data: Mapping[str, Any], overrides: Sequence[str], name: str) -> Config:
+    """The configuration of plain values that came from elsewhere (``name``), with ``a.b=c`` overrides on top."""
+    document = Document(name, copy.deepcopy(dict(data)))
+    for override in overrides:
+        _override(document, override)
+    return validated(document.data, document.place)[0]
 
 
 def _override(document: Document, text: str) -> None:

@@ -79,9 +79,20 @@ def _at_most_nine(value: int) -> int:
     return value
 
 
+def _every(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    if isinstance(value, str) and (length := rates.duration(value)) > 0:
+        return rates.duration_text(length)
+    raise ValueError("must be a duration such as 30d, or a whole number of instants > 0")
+
+
 Decimals = Annotated[Whole, AfterValidator(_at_most_nine), Shown("whole number 0..9")]
 Warmup = Annotated[
     int | str, BeforeValidator(_warmup), WithJsonSchema({"type": ["integer", "string"]}), Shown("auto or whole number >= 0")
+]
+Every = Annotated[
+    int | str, BeforeValidator(_every), WithJsonSchema({"type": ["integer", "string"]}), Shown("duration or whole number > 0")
 ]
 Repair = Literal["sort", "drop_duplicates", "clip_high_low", "drop_bad_rows"]
 FlatAt = Literal["day_end", "run_end"]
@@ -91,6 +102,25 @@ class Section(BaseModel):
     """Base of all sections: frozen, closed, defaults checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+
+
+class Checkpoint(Section):
+    """Where a run can be taken up again."""
+
+    file: FilePath | None = _leaf(
+        "File that the latest checkpoint is written to, relative to the working directory. null = no checkpoints.", None
+    )
+    every: Every | None = _leaf(
+        "How often one is taken: after so much data time (30d), or so many instants. null = when the strategy asks for it.", None
+    )
+    at: When | None = _leaf("Last bar before one more checkpoint; a date without a time includes that whole day.", None)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        asked = next((name for name in ("every", "at") if getattr(self, name) is not None), None)
+        if asked and self.file is None:
+            raise problems.Wrong(((asked,), "needs the key 'file' beside it: where the checkpoint is written to"))
+        return self
 
 
 class Run(Section):
@@ -105,6 +135,7 @@ class Run(Section):
     isolation: Literal["warn", "strict"] = _leaf(
         "What to do when something outside the run was changed by it: report it, or fail the run.", "warn"
     )
+    checkpoint: Checkpoint = _leaf("Checkpoints, from which `fillwright resume` and `fork` go on.", factory=Checkpoint)
 
 
 class Columns(Section):
@@ -499,9 +530,9 @@ class Config(Section):
         return result
 
     def fingerprint_view(self) -> dict[str, Any]:
-        """``canonical()`` without what changes no result: run.out, run.name, report."""
+        """``canonical()`` without what changes no result: run.out, run.name, run.checkpoint, report."""
         view = self.canonical()
-        del view["report"], view["run"]["out"], view["run"]["name"]
+        del view["report"], view["run"]["out"], view["run"]["name"], view["run"]["checkpoint"]
         return view
 
     def instrument(self, symbol: str) -> Instrument:

@@ -37,6 +37,7 @@ class Shorthand(TypedDict, total=False):
     seed: int
     name: str
     out: str | None
+    checkpoint: Mapping[str, Any]
 
 
 KEYWORDS: dict[str, tuple[str, str]] = {
@@ -61,6 +62,7 @@ KEYWORDS: dict[str, tuple[str, str]] = {
     "seed": ("run", "seed"),
     "name": ("run", "name"),
     "out": ("run", "out"),
+    "checkpoint": ("run", "checkpoint"),
 }
 """Keyword -> key path in the configuration."""
 

@@ -1,4 +1,4 @@
-"""The life of one run: created, prepared, running, closing, reconciled; failed or interrupted from any.
+"""The life of one run: created, prepared, running (paused, running), closing, reconciled; failed or interrupted from any.
 
 A run is a value: everything it changes lives in the :class:`State` that is made for it here.
 """
@@ -6,13 +6,14 @@ A run is a value: everything it changes lives in the :class:`State` that is made
 from __future__ import annotations
 
 import copy
+import os
 import platform
 import sysconfig
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import numpy as np
 from rich.console import Console
@@ -24,13 +25,17 @@ from fillwright.broker import Terms, lower
 from fillwright.config.load import Loaded, load_config
 from fillwright.config.schema import Config
 from fillwright.config.shorthand import Shorthand, apply_shorthand
+from fillwright.coordinator import checkpoint as checkpoints
+from fillwright.coordinator.checkpoint import Cuts, instant_after
 from fillwright.coordinator.fingerprint import input_fingerprint, journal_fingerprint
 from fillwright.coordinator.interrupt import listening
 from fillwright.coordinator.isolation import Snapshot
 from fillwright.coordinator.memory import lay_out
+from fillwright.coordinator.origin import DECLARED, Origin, facts_of
 from fillwright.data.fx import FxSource, rate_sources
 from fillwright.data.load import load_market
 from fillwright.data.market import Market
+from fillwright.data.zones import When, parse_when
 from fillwright.errors import ConfigError, FillwrightError, RunFailed, RunInterrupted, StrategyError, UsageError
 from fillwright.journal import KINDS, TRADE_KINDS, Journal, Names, RunRecord, Scales
 from fillwright.kernel import state as kernel_state
@@ -51,11 +56,14 @@ _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "
 _FIRST_SLICE = 64
 _SLICE_SECONDS = 0.03
 _SUBSCRIBED_SLICE = 256
+_OUTSIDE = ("class ", "module ", "random", "numpy.random")
+"""Beginnings of what a strategy may change beyond itself and decide by later."""
 
 
 class Run:
     """One run. ``Run(strategy, market, config)``, subscribe to its ``journal`` if you like, then :meth:`execute` once.
 
+    :meth:`until` pauses it on the way, where :meth:`checkpoint` writes it down; :meth:`from_checkpoint` goes on from there.
     ``strategy`` is a :class:`Strategy` or ready-made arrays (``Targets``, ``Signals``, ``OrderList``); it is not changed.
     """
 
@@ -86,26 +94,96 @@ class Run:
         self._watch = TradeWatch()
         self._memory: kernel_state.State | None = None
         self._callback: Callable[..., Any] | None = None
+        self._origin: Origin | None = None
+        self._pausable = self.config.run.checkpoint.file is not None
+        self._repeating = False
+        self._folder: str | None = None  # that paths of the configuration are relative to
         scales = Scales.of(market.instruments, self._terms.currencies)
         self.journal = Journal(self._names(), scales, self._order_symbol)
 
     # -- life ------------------------------------------------------------------------------------------------------------
 
-    def execute(self, progress: Progress | None = None) -> Result:
-        """Run to the end. A strategy or subscriber that raises, or Ctrl-C, ends it: the exception says where and at which data time,
-        and its ``result`` is what was journalled until then.
+    @classmethod
+    def from_checkpoint(
+        cls, path: str | os.PathLike[str], strategy: Strategy | Driver, market: Market, config: Config | None = None, *,
+        fork: bool = False,
+    ) -> Self:  # fmt: skip
+        """A run that goes on from a checkpoint: with the same strategy on the same market, or as a ``fork`` with another one.
+
+        ``config``: that of the checkpoint unless given. UsageError where any of them is not what the checkpoint was taken with,
+        CheckFailed for a damaged file.
         """
-        if self.state is not RunState.CREATED:
+        found = checkpoints.read(path)
+        one = cls(strategy, market, config or Config.from_dict(found.facts["config"]))
+        one._origin = Origin(found, fork)
+        one._origin.check(market, one.config)
+        one._warnings += [*found.facts["warnings"], *one._origin.notes]
+        one._folder = found.facts["folder"]
+        return one
+
+    def execute(self, progress: Progress | None = None) -> Result:
+        """Run, or go on, to the end. A strategy or subscriber that raises, or Ctrl-C, ends it: the exception says where and at which
+        data time, and its ``result`` is what was journalled until then.
+        """
+        self._live(None, progress)
+        return self._leave()
+
+    def until(self, time: When, progress: Progress | None = None) -> None:
+        """Run, or go on, until all instants up to a time are over, and pause there; raises as :meth:`execute` does.
+
+        ``time`` is on the clock of the first instrument where it has no zone; a date without a time includes that whole day.
+        """
+        parse_when(time, self.market.instruments[0].timezone)  # a wrong one is no fault of the run
+        self._pausable = self._pausable or self.state is RunState.CREATED
+        self._live(time, progress)
+        if self._error is not None:
+            self._leave()
+
+    def checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Write a paused run down, in place of the checkpoint that may be there; UsageError where that cannot be done."""
+        if self.state is not RunState.PAUSED:
+            raise UsageError(
+                "a checkpoint is taken of a paused run",
+                remedy="run.until(time) pauses it; a strategy asks with self.checkpoint()",
+            )
+        memory = self._memory
+        assert memory is not None and self._before is not None
+        recall = self._driver.recall()
+        changes = self._before.changes(Snapshot(self.market, self._subject, 0))
+        facts = facts_of(self._driver, recall, [change for change in changes if change.startswith(_OUTSIDE)])
+        facts |= {
+            "market": self.market.digest,
+            "config": self.config.canonical(),
+            "input": self._input(),
+            "instant": int(memory.scalars["instant"]),
+            "time": self._data_time().removeprefix("data time "),
+            "warnings": self._warnings,
+            "folder": self._folder,
+        }
+        declared = {f"{DECLARED}{k}": array for k, array in enumerate(recall.arrays)}
+        checkpoints.write(path, facts, checkpoints.capture(memory) | declared)
+
+    def _live(self, last: When | None, progress: Progress | None) -> None:
+        """Prepare, where that was not done, and run to a time, or to the end and close; what goes wrong is kept as the error."""
+        if self.state not in (RunState.CREATED, RunState.PAUSED):
             raise UsageError("a run runs once", remedy="make a new Run: it is a value")
         started = time.perf_counter()
-        self._subscribed = len(self.journal)
-        strict = self.config.run.isolation == "strict"
-        before = Snapshot(self.market, self._subject, 0, whole=strict)
+        if self.state is RunState.CREATED:
+            self._subscribed = len(self.journal)
+            self._before = Snapshot(self.market, self._subject, 0, whole=self.config.run.isolation == "strict")
         try:
-            self._prepare()
-            self._timings["prepare_seconds"] = time.perf_counter() - started
+            if self.state is RunState.CREATED:
+                self._prepare()
+                self._timings["prepare_seconds"] = time.perf_counter() - started
+                self.state = RunState.RUNNING
+                self._repeat(progress)
             self.state = RunState.RUNNING
-            self._advance(progress)
+            assert self._memory is not None
+            instants = self._memory.kept[0]
+            self._advance(len(instants) if last is None else instant_after(last, instants, self.market.instruments[0]), progress)
+            if last is not None:
+                self.state = RunState.PAUSED
+                return
             self.state = RunState.CLOSING
             self._close()
         except KeyboardInterrupt:
@@ -115,10 +193,15 @@ class Run:
         except OverflowError as error:
             self._fail(RunFailed(str(error), where=self._data_time(), remedy="trade smaller quantities"), RunState.FAILED)
         finally:
-            self.journal.close()
-        self._timings["run_seconds"] = time.perf_counter() - started
+            if self.state is not RunState.PAUSED:
+                self.journal.close()
+            self._timings["run_seconds"] = self._timings.get("run_seconds", 0.0) + time.perf_counter() - started
+
+    def _leave(self) -> Result:
+        """What the run came to; raises the error that ended it, with that as its ``result``."""
+        strict = self.config.run.isolation == "strict"
         self._warnings += self._driver.notes
-        changes = before.changes(Snapshot(self.market, self._subject, len(self.journal), whole=strict))
+        changes = self._before.changes(Snapshot(self.market, self._subject, len(self.journal), whole=strict))
         self._warnings += [f"isolation: {change} during the run" for change in changes]
         if changes and strict and self._error is None:
             self._fail(
@@ -143,11 +226,24 @@ class Run:
             raise
         except Exception as error:
             raise self._user_error(error) from error
+        origin = self._origin
+        if origin is not None:
+            origin.check_driver(self._driver)
+            if not origin.replays:
+                self._driver.restore(origin.recall(self._driver))
+        if self._pausable or (origin is not None and origin.replays):
+            self._driver.watch()
+        if self.config.run.checkpoint.file is not None:
+            checkpoints.may_write(self.config.run.checkpoint.file)
         memory = lay_out(self.market, self._terms, self._fx, preparation.timers)
         memory.scalars["first_callback"] = self._first_callback(memory, preparation.lookbacks)
         self._memory = memory
         self._callback = self._driver.attach(memory)
         memory.grow()
+        self._cuts = Cuts(self.config.run.checkpoint, memory.kept[0], self.market.instruments[0])
+        if origin is not None and not origin.replays:
+            origin.put_back(memory)
+            self._skip_delivered()
         self.state = RunState.PREPARED
 
     def _first_callback(self, memory: kernel_state.State, lookbacks: Sequence[tuple[int, int]]) -> int:
@@ -170,18 +266,36 @@ class Run:
         times = self.market.feeds[feed].close_time
         return int(times[bars - 1]) if bars <= len(times) else int(times[-1]) + 1
 
-    def _advance(self, progress: Progress | None) -> None:
+    def _repeat(self, progress: Progress | None) -> None:
+        """Where a checkpoint holds less than the strategy keeps: run up to it, comparing every decision with its journal."""
+        origin, memory = self._origin, self._memory
+        if origin is None or not origin.replays:
+            return
+        assert memory is not None
+        subscribed, self._subscribed, self._repeating = self._subscribed, 0, True
+        self._advance(origin.checkpoint.instant, progress)
+        self._repeating, self._subscribed = False, subscribed
+        origin.compare_whole(checkpoints.capture(memory), self._driver.recall())
+        self._skip_delivered()
+
+    def _skip_delivered(self) -> None:
+        """Subscribers hear of what is new."""
+        assert self._memory is not None
+        self._delivered = {kind: len(self._memory.table(table)) for kind, table in _TABLE_OF.items()}
+
+    def _advance(self, last: int, progress: Progress | None) -> None:
         """Slices of a few hundredths of a second, so that Ctrl-C, progress and subscribers get their turn."""
         assert self._memory is not None
         with listening() as interrupted:
-            self._slices(self._memory, progress, interrupted)
+            self._slices(self._memory, last, progress, interrupted)
 
-    def _slices(self, memory: kernel_state.State, progress: Progress | None, interrupted: Callable[[], bool]) -> None:
+    def _slices(self, memory: kernel_state.State, last: int, progress: Progress | None, interrupted: Callable[[], bool]) -> None:
         s = memory.scalars
         total = int(s["n_instants"])
         size = _SUBSCRIBED_SLICE if self._subscribed else _FIRST_SLICE
-        while True:
-            s["stop_at"] = min(total, int(s["instant"]) + size)
+        while int(s["instant"]) < last:
+            due = self._cuts.after(int(s["instant"]))
+            s["stop_at"] = min(last, int(s["instant"]) + size, due)
             s["calling"] = 1
             began = time.perf_counter()
             try:
@@ -198,17 +312,30 @@ class Run:
                 raise self._stopped()
             if outcome == kernel_state.FAULT:
                 raise self._fault()
+            self._between(int(s["instant"]) == due)
             if interrupted() and outcome != kernel_state.DONE:
                 raise KeyboardInterrupt
             if progress is not None:
                 progress(int(s["instant"]), total)
-            if outcome == kernel_state.DONE:
-                return
             took = time.perf_counter() - began
             if not self._subscribed and took < _SLICE_SECONDS:
                 size = min(size * 4, 1 << 30) if took < _SLICE_SECONDS / 4 else size
             elif took > 2 * _SLICE_SECONDS:
                 size = max(1, size // 2)
+
+    def _between(self, due: bool) -> None:
+        """Between two slices: a checkpoint where one is due or was asked for; in a repeated run the comparison."""
+        asked, self._driver.wants_checkpoint = self._driver.wants_checkpoint, False
+        file = self.config.run.checkpoint.file
+        if self._repeating:
+            assert self._origin is not None and self._memory is not None
+            self._origin.compare(self._memory)
+        elif file is not None and (due or asked):
+            self.state = RunState.PAUSED
+            try:
+                self.checkpoint(file)
+            finally:
+                self.state = RunState.RUNNING
 
     def _close(self) -> None:
         memory = self._memory
@@ -324,8 +451,9 @@ class Run:
             "fillwright": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "input_fingerprint": input_fingerprint(self.config, self.market, decides),
+            "input_fingerprint": self._input(),
             "journal_fingerprint": journal_fingerprint(tables, equity),
+            **({} if self._origin is None else self._origin.info),
             **self._timings,
         }
         error = self._error
@@ -345,6 +473,10 @@ class Run:
             warnings=tuple(self._warnings),
             info=info,
         )
+
+    def _input(self) -> str:
+        origin = {} if self._origin is None else self._origin.identity
+        return input_fingerprint(self.config, self.market, self._driver.describe() | origin)
 
     def _sampled(self, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Instants at which an execution feed had a bar: those at which equity is stored."""
@@ -371,7 +503,7 @@ def run(
     A result folder is written when ``out`` is given.
     """
     effective = apply_shorthand(config, shorthand) if shorthand else (config or Config())
-    return _saved(Run(strategy, market, effective), progress, effective.run.out)
+    return saved(Run(strategy, market, effective), progress, effective.run.out)
 
 
 def run_config(path: str | Path, overrides: Sequence[str] = (), out: str | Path | None = None, progress: bool = False) -> Result:
@@ -390,7 +522,8 @@ def run_config(path: str | Path, overrides: Sequence[str] = (), out: str | Path 
     except UsageError as error:
         raise _in_file(loaded, error) from error.__cause__
     one._warnings += loaded.warnings
-    return _saved(one, progress, loaded.config.run.out if out is None else out)
+    one._folder = str(base)
+    return saved(one, progress, loaded.config.run.out if out is None else out)
 
 
 def _in_file(loaded: Loaded, error: UsageError, key: str = "") -> UsageError:
@@ -401,7 +534,7 @@ def _in_file(loaded: Loaded, error: UsageError, key: str = "") -> UsageError:
     return error
 
 
-def _saved(one: Run, progress: bool, out: str | Path | None) -> Result:
+def saved(one: Run, progress: bool, out: str | os.PathLike[str] | None) -> Result:
     """Execute with a progress bar; write the folder also when the run fails."""
     report = "html" in one.config.report.formats
     try:

@@ -256,6 +256,13 @@ class State:
         self.scalars[name] = fresh.ctypes.data
         self.scalars[f"{name}_cap"] = rows
 
+    def fill(self, name: str, rows: np.ndarray[Any, Any], capacity: int) -> None:
+        """Begin a growing table with rows that a checkpoint holds, at the capacity it had."""
+        self.scalars[f"n_{name}"] = 0
+        self._allocate(name, capacity)
+        self.tables[name][: len(rows)] = rows
+        self.scalars[f"n_{name}"] = len(rows)
+
     def grow(self) -> None:
         """Give every table head-room for the next instants: at least what :func:`has_room` asks for, and as much again."""
         s = self.scalars

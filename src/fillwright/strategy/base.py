@@ -194,6 +194,10 @@ class Strategy:
         """The live orders (of a symbol), oldest first."""
         return self._orders.orders(symbol)
 
+    def checkpoint(self) -> None:
+        """Ask for a checkpoint; it is written to ``run.checkpoint.file`` after this instant."""
+        self._desk.checkpoint()
+
     # -- time ------------------------------------------------------------------------------------------------------------
 
     def at(self, time: str, function: Callable[[], object], *, timezone: str | None = None) -> None:

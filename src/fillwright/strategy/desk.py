@@ -41,7 +41,8 @@ from fillwright.model.instrument import Currency
 from fillwright.order_manager import Order, OrderManager
 from fillwright.strategy.base import AFTER_THE_RUN, BEFORE_THE_RUN, CALLBACKS, Strategy
 from fillwright.strategy.compiled import Compiled, attach_compiled, states_of
-from fillwright.strategy.driver import Preparation
+from fillwright.strategy.driver import Preparation, Recall
+from fillwright.strategy.recall import NotPlain, Packed, Watch, unpack
 from fillwright.strategy.source import source_digest
 from fillwright.strategy.views import Bar, Bars, Clock, History, Position, Series
 from fillwright.trades.events import TradeWatch
@@ -88,6 +89,9 @@ class Desk:
         self.rules: list[str] = []
         self.error: BaseException | None = None
         self.notes: list[str] = []
+        self.wants_checkpoint = False
+        self._recalled: Recall | None = None
+        self._watch: Watch | None = None
         self._timers: list[tuple[np.ndarray[Any, Any], Callable[[], object]]] = []
         self._started = False
         self._lookbacks: list[tuple[int, int]] = []
@@ -252,6 +256,44 @@ class Desk:
         if self._started:
             raise UsageError(f"timers are declared in on_start, not later: self.{name}", remedy="move it to on_start")
 
+    # -- checkpoints -----------------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> None:
+        """See ``Strategy.checkpoint``."""
+        if self.config.run.checkpoint.file is None:
+            raise UsageError("there is no file for checkpoints", remedy="run: {checkpoint: {file: half.checkpoint}}")
+        self.wants_checkpoint = True
+        self.state.scalars["stop_at"] = 0  # the kernel returns after this instant
+
+    def watch(self) -> None:
+        """Note what ``on_start`` left behind."""
+        self._watch = Watch(self.strategy, [function for _, function in self._timers])
+
+    def recall(self) -> Recall:
+        """Declared state as plain values, and the names of what is kept beside it."""
+        assert self._watch is not None, "recall without watch"
+        found = Recall(list(self.tags), list(self.rules), feed=self._clock.feed, kept=self._watch.kept())
+        values = {name: getattr(self.strategy, name) for name in type(self.strategy)._states} | states_of(self.state)
+        packed = Packed(found.arrays)
+        for name, value in values.items():
+            try:
+                found.states[name] = packed.pack(value)
+            except NotPlain as what:
+                found.kept.append(f"{name} ({what})")
+        return found
+
+    def restore(self, recall: Recall) -> None:
+        """Begin with what a checkpoint holds once the order manager is there."""
+        self._recalled = recall
+
+    def _begin_with(self, recall: Recall) -> None:
+        self._manager.know(recall.tags, recall.rules)
+        self._clock.feed = recall.feed
+        self._clock.bar = self._clock.bars[recall.feed]
+        for name, plain in recall.states.items():
+            if name in type(self.strategy)._states:
+                setattr(self.strategy, name, unpack(plain, recall.arrays, lambda number: Order(self._manager, number)))
+
     # -- in the run ------------------------------------------------------------------------------------------------------
 
     def attach(self, state: State) -> Callable[..., Any]:
@@ -261,6 +303,8 @@ class Desk:
         manager = OrderManager(state, self.market.instruments, self.config)
         self._manager = self.strategy._orders = manager
         self.tags, self.rules = manager.tags, manager.rules
+        if self._recalled is not None:
+            self._begin_with(self._recalled)
         cls = type(self.strategy)
         on_bar = getattr(cls, "on_bar", None)
         on_bars = getattr(cls, "on_bars", None)
@@ -389,6 +433,7 @@ class Desk:
         if hasattr(self, "_clock"):
             self._clock.state = None
         self._timers.clear()
+        self._watch = self._recalled = None
         for name in ("_desk", "_orders"):
             vars(self.strategy).pop(name, None)
         for name in ("state", "_manager", "_positions"):

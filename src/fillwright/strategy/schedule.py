@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ from fillwright.kernel.drivers import HEADER
 from fillwright.kernel.state import TICKET, WANTS_BARS, State
 from fillwright.model.codes import OrderType, TimeInForce
 from fillwright.model.instrument import RATE_SCALE
-from fillwright.strategy.driver import Preparation
+from fillwright.strategy.driver import Preparation, Recall
 from fillwright.strategy.frames import Floats, Stamp
 
 Ints32: TypeAlias = npt.NDArray[np.int32]
@@ -76,6 +76,7 @@ class ReadyMade:
         self.rules: list[str] = []
         self.notes: list[str] = []
         self.error: BaseException | None = None
+        self.wants_checkpoint = False
         self._tif = _tif(tif)
         if stamp not in (None, "open", "close"):
             raise UsageError(f"no stamp {stamp!r}", remedy='stamp="open" or stamp="close": what the times of the frame are')
@@ -134,6 +135,27 @@ class ReadyMade:
         instants = state.kept[0]  # laid out first
         places = np.searchsorted(self._instants, instants)
         return np.append(schedule.offsets[places], schedule.offsets[-1])
+
+    def watch(self) -> None:
+        """Nothing changes in it."""
+
+    def recall(self) -> Recall:
+        """The names that records refer to."""
+        return Recall(list(self.tags), list(self.rules))
+
+    def restore(self, recall: Recall) -> None:
+        """Names that records refer to already keep their numbers, and the schedule's own are numbered after them."""
+        known = {"t_tag": list(recall.tags), "t_rule": list(recall.rules)}
+        own = {"t_tag": self.tags, "t_rule": self.rules}
+        self.tags, self.rules = (list(dict.fromkeys([*known[name], *own[name]])) for name in known)
+        schedule = self._schedule
+        assert schedule is not None, "restore before prepare"
+        if schedule.sizes.ndim == 2 and (self.tags, self.rules) != (own["t_tag"], own["t_rule"]):
+            tickets = schedule.sizes.copy()
+            for name, merged in (("t_tag", self.tags), ("t_rule", self.rules)):
+                numbers = np.array([merged.index(text) for text in own[name]] + [-1], np.int64)
+                tickets[:, TICKET.index(name)] = numbers[tickets[:, TICKET.index(name)]]
+            self._schedule = replace(schedule, sizes=tickets)
 
     def stop(self) -> None:
         """Nothing is left to do."""
