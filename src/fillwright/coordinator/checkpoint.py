@@ -43,8 +43,9 @@ REMADE: dict[str, frozenset[str]] = {
     "scalars": frozenset((*GROWING, "instruments", "currencies", "feeds", "books", "instants", "offsets", "event_feed", "equity",
                           "params", "state", "timers", "indicators", "driver", "self", "stop_at")),
     "feeds": frozenset(COLUMNS),
+    "table_commands": frozenset(("kept",)),
 }  # fmt: skip
-"""Fields that are not stored: addresses, and where the slice in hand ends."""
+"""Fields that are not stored: addresses, where the slice in hand ends, and what is written anew before it is read."""
 
 OF_THE_DRIVER = frozenset((*TICKET, "mask", "first_callback", "n_instants", "uniform", "room", "calling"))
 """Scalars that come from what decides, and from the time line with its timers: a fork has its own."""
@@ -80,12 +81,12 @@ class Checkpoint:
 def capture(state: State) -> Arrays:
     """Copies of every array of a state, and its growing tables as far as they are filled; what is remade is 0."""
     found: Arrays = {}
-    for name, array in _arrays(state).items():
+    for name, array in (_arrays(state) | {f"table_{name}": state.table(name) for name in GROWING}).items():
         found[name] = array.copy()
         for field in REMADE.get(name, ()):
             found[name][field] = 0
     found["equity"] = found["equity"][: int(state.scalars["n_equity"])]
-    return found | {f"table_{name}": state.table(name).copy() for name in GROWING}
+    return found
 
 
 def _arrays(state: State) -> Arrays:
@@ -159,12 +160,13 @@ def _record(table: str, row: Any, number: int) -> str:
 def instant_after(when: When, instants: np.ndarray[Any, Any], instrument: Instrument) -> int:
     """Number of the first instant after a time on the clock of an instrument; a date without a time includes that whole day."""
     value, is_day = parse_when(when, instrument.timezone)
-    times = trading_days(instants, instrument.timezone, instrument.session) if is_day else instants
+    # what happens at the very end of a day belongs to it
+    times = trading_days(instants - 1, instrument.timezone, instrument.session) if is_day else instants
     return int(np.searchsorted(times, value, side="right"))
 
 
 class Cuts:
-    """Between which instants checkpoints are due by the settings."""
+    """Between which instants checkpoints are due by the settings; none before the first and after the last."""
 
     def __init__(self, settings: Settings, instants: np.ndarray[Any, Any], instrument: Instrument) -> None:
         self._instants = instants
@@ -173,15 +175,15 @@ class Cuts:
         self._at = NEVER if settings.at is None else instant_after(settings.at, instants, instrument)
 
     def after(self, instant: int) -> int:
-        """Number of the first instant above this one before which a checkpoint is due."""
+        """Number of the first instant above this one before which a checkpoint is due, NEVER where there is none."""
         found = self._at if self._at > instant else NEVER
         if isinstance(self._every, int):
             found = min(found, (instant // self._every + 1) * self._every)
-        elif self._every is not None and instant < len(self._instants):
+        elif self._every is not None:
             first = int(self._instants[0])
             passed = (int(self._instants[instant]) - first) // self._step
             found = min(found, int(np.searchsorted(self._instants, first + (passed + 1) * self._step)))
-        return found
+        return found if found < len(self._instants) else NEVER
 
 
 # -- the file -----------------------------------------------------------------------------------------------------------------------

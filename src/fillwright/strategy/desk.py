@@ -42,9 +42,10 @@ from fillwright.order_manager import Order, OrderManager
 from fillwright.strategy.base import AFTER_THE_RUN, BEFORE_THE_RUN, CALLBACKS, Strategy
 from fillwright.strategy.compiled import Compiled, attach_compiled, states_of
 from fillwright.strategy.driver import Preparation, Recall
-from fillwright.strategy.recall import NotPlain, Packed, Watch, unpack
+from fillwright.strategy.recall import NotPlain, Packed, unpack
 from fillwright.strategy.source import source_digest
 from fillwright.strategy.views import Bar, Bars, Clock, History, Position, Series
+from fillwright.strategy.watch import Watch
 from fillwright.trades.events import TradeWatch
 
 COLUMNS = ("open", "high", "low", "close", "volume")
