@@ -26,6 +26,7 @@ def facts_of(driver: Driver, recall: Recall, outside: list[str]) -> dict[str, An
         "driver": driver.describe(),
         "states": recall.states,
         "names": {"tags": recall.tags, "rules": recall.rules},
+        "notes": recall.notes,
         "feed": recall.feed,
         "kept": [*recall.kept, *outside],
     }
@@ -74,7 +75,8 @@ class Origin:
         """What the driver begins with; a fork's strategy has the declared state of the one before where the name is the same."""
         facts, arrays = self.checkpoint.facts, self.checkpoint.arrays
         declared = [arrays[f"{DECLARED}{k}"] for k in range(sum(name.startswith(DECLARED) for name in arrays))]
-        found = Recall(facts["names"]["tags"], facts["names"]["rules"], facts["states"], declared, facts["feed"])
+        names = facts["names"]
+        found = Recall(names["tags"], names["rules"], facts["notes"], facts["states"], declared, facts["feed"])
         return found if driver.name == facts["driver"]["name"] else replace(found, states={})
 
     def put_back(self, state: State) -> None:

@@ -195,7 +195,8 @@ class Strategy:
         return self._orders.orders(symbol)
 
     def checkpoint(self) -> None:
-        """Ask for a checkpoint; it is written to ``run.checkpoint.file`` after this instant."""
+        """Ask for a checkpoint; it is written to ``run.checkpoint.file`` after this instant. Without such a file the
+        result has a warning that none was taken."""
         self._desk.checkpoint()
 
     # -- time ------------------------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ from fillwright.trades.events import TradeWatch
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 _TRADE_CALLBACKS = tuple(dict.fromkeys(f"on_{kind}" for kind in TRADE_KINDS.values()))
+_NO_FILE = "the strategy asked for a checkpoint and none was taken: run.checkpoint.file names no file"
 _FILL_EVENTS = (int(OrderEvent.FILL_PART), int(OrderEvent.FILL_ALL))
 
 
@@ -262,7 +263,9 @@ class Desk:
     def checkpoint(self) -> None:
         """See ``Strategy.checkpoint``."""
         if self.config.run.checkpoint.file is None:
-            raise UsageError("there is no file for checkpoints", remedy="run: {checkpoint: {file: half.checkpoint}}")
+            if _NO_FILE not in self.notes:
+                self.notes.append(_NO_FILE)
+            return
         self.wants_checkpoint = True
         self.state.scalars["stop_at"] = 0  # the kernel returns after this instant
 
@@ -273,7 +276,7 @@ class Desk:
     def recall(self) -> Recall:
         """Declared state as plain values, and the names of what is kept beside it."""
         assert self._watch is not None, "recall without watch"
-        found = Recall(list(self.tags), list(self.rules), feed=self._clock.feed, kept=self._watch.kept())
+        found = Recall(list(self.tags), list(self.rules), list(self.notes), feed=self._clock.feed, kept=self._watch.kept())
         values = {name: getattr(self.strategy, name) for name in type(self.strategy)._states} | states_of(self.state)
         packed = Packed(found.arrays)
         for name, value in values.items():
@@ -289,6 +292,7 @@ class Desk:
 
     def _begin_with(self, recall: Recall) -> None:
         self._manager.know(recall.tags, recall.rules)
+        self.notes = list(dict.fromkeys([*self.notes, *recall.notes]))
         self._clock.feed = recall.feed
         self._clock.bar = self._clock.bars[recall.feed]
         for name, plain in recall.states.items():

@@ -30,6 +30,7 @@ class Recall:
     """What a driver needs beside the state of the run to go on from the middle of it.
 
     tags, rules  the names that records refer to so far
+    notes        what the reader of the result should know so far
     states       declared state by name, as plain JSON; arrays in it are numbers into ``arrays``
     feed         feed of the bar that was handed out last
     kept         what it keeps that is not declared, or that no checkpoint can hold; then it is run anew from the start
@@ -37,6 +38,7 @@ class Recall:
 
     tags: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     states: dict[str, Any] = field(default_factory=dict)
     arrays: list[np.ndarray[Any, Any]] = field(default_factory=list)
     feed: int = 0
