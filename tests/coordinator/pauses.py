@@ -43,6 +43,7 @@ class Busy(fw.Strategy):
 
     def tick(self) -> None:
         self.sums[self.count % 3] += 1
+        self.sums[2] += 5 * (self.average > 99.5)  # in a timer that is the instrument of the bar before
         if self.sums[0] % 4 == 3:
             self.cancel_all()
 
@@ -63,6 +64,8 @@ class Busy(fw.Strategy):
             self.last.replace(quantity=self.last.quantity + 1)
         elif draw < 0.45:
             self.target_weight(symbol, 0.3 if self.average > price else -0.2)
+        elif draw < 0.47 + self.sums[2] % 7 / 1000:
+            self.buy(symbol, 1)
         elif draw < 0.5:
             self.close(symbol, tag="out")
 

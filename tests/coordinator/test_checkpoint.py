@@ -24,6 +24,7 @@ from coordinator.pauses import WORLDS, Busy, Undeclared, bytes_of, made
 from coordinator.worlds import Alternate, days, fingerprint, minutes, python
 from fillwright.coordinator import checkpoint as checkpoints
 from fillwright.coordinator.checkpoint import NEVER, REMADE, Cuts
+from fillwright.kernel import state as kernel_state
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.state import State
 from fillwright.model.codes import RunState
@@ -159,9 +160,9 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     before = checkpoints.write
 
-    def write(path: Any, facts: Any, arrays: Any) -> None:
+    def write(path: Any, facts: Any, *rest: Any) -> None:
         found.append(facts["instant"])
-        before(path, facts, arrays)
+        before(path, facts, *rest)
 
     monkeypatch.setattr(checkpoints, "write", write)
     return found
@@ -304,9 +305,16 @@ KEEP: list[Any] = []
 
 
 @pytest.mark.parametrize("name", list(WORLDS))
-def test_every_field_is_stored_or_is_an_address(name: str) -> None:
-    """Two equal runs differ in the addresses and in nothing else; what is stored is all the rest, byte by byte."""
-    first, second = laid_out(name, 60), laid_out(name, 60)
+def test_every_field_is_stored_or_is_an_address(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two equal runs, on memory with different leavings, differ in the addresses and in nothing else; what is stored is all the rest."""
+
+    def dirty(leavings: int) -> State:
+        monkeypatch.setattr(
+            kernel_state, "block", lambda rows, dtype: np.full(rows * dtype.itemsize, leavings, np.uint8).view(dtype)
+        )
+        return laid_out(name, 60)
+
+    first, second = dirty(3), dirty(200)
     own = {key.lstrip("_"): (a, vars(second)[key]) for key, a in vars(first).items() if isinstance(a, np.ndarray)}
     own |= {f"table_{key}": (first.table(key), second.table(key)) for key in first.tables}
     stored = checkpoints.capture(first)
@@ -643,8 +651,8 @@ def _replace(name: str, data: bytes) -> Callable[[dict[str, bytes]], None]:
     ("change", "sealed", "error", "message"),
     [
         (_replace("table_fills.npy", saved_array(np.zeros(3))), False, fw.CheckFailed, "table_fills.npy was changed"),
-        (_replace("more.npy", saved_array(np.zeros(3))), False, fw.CheckFailed, "its arrays are not those"),
-        (lambda members: members.pop("books.npy"), False, fw.CheckFailed, "its arrays are not those"),
+        (_replace("more.npy", saved_array(np.zeros(3))), False, fw.CheckFailed, "its members are not those"),
+        (lambda members: members.pop("books.npy"), False, fw.CheckFailed, "its members are not those"),
         (lambda members: members.pop(checkpoints.MANIFEST), False, fw.CheckFailed, "is no checkpoint"),
         (_replace(checkpoints.MANIFEST, b"{}"), False, fw.CheckFailed, "is no checkpoint"),
         (_replace(checkpoints.MANIFEST, b"[1]"), False, fw.CheckFailed, "is no checkpoint"),
@@ -835,3 +843,38 @@ def test_a_fork_has_other_settings_only_of_what_decides(file: Path) -> None:
     ) as caught:
         fw.Run.from_checkpoint(file, Busy(length=9), market, other, fork=True)
     assert "a fork changes what decides" in str(caught.value)
+
+
+@pytest.mark.parametrize("subject", [Busy, Undeclared])
+def test_a_fork_can_be_paused_and_taken_up_again(subject: Callable[..., fw.Strategy], tmp_path: Path) -> None:
+    """A run that is repeated begins where it began, at the fork, with what its checkpoint holds of the run before."""
+    first, second, third = (tmp_path / name for name in "xyz")
+    paused("declared", 50, first)
+    market, _, config = made("declared")
+
+    def forked() -> fw.Run:
+        return fw.Run.from_checkpoint(first, subject(length=8), market, config, fork=True)
+
+    whole = forked().execute()
+    run = forked()
+    for file, cut in ((second, 90), (third, 120)):
+        run.until(np.datetime64(int(market.instants[cut]), "ns"))
+        run.checkpoint(file)
+        assert bool(checkpoints.read(file).facts["kept"]) is (subject is Undeclared)
+        run = fw.Run.from_checkpoint(file, subject(length=8), market)
+    first.unlink()
+    for file in (second, third):
+        again = fw.resume(file, subject(length=8), market)
+        assert bytes_of(again) == bytes_of(whole)
+    assert bytes_of(run.execute()) == bytes_of(whole)
+    assert whole.record.info["forked_from"] == uninterrupted("declared")["input_fingerprint"]
+
+
+def test_asking_when_the_run_is_over_is_a_warning(tmp_path: Path) -> None:
+    class Late(Alternate):
+        def on_stop(self) -> None:
+            self.checkpoint()
+
+    result = fw.run(Late(), days(), checkpoint={"file": str(tmp_path / "x")})
+    assert any("in on_stop and none was taken" in warning for warning in result.warnings)
+    assert not (tmp_path / "x").exists()

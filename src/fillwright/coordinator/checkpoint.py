@@ -37,6 +37,11 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 FORMAT = "fillwright checkpoint"
 MANIFEST = "manifest.json"
+BEFORE = "before.checkpoint"
+FACTS = frozenset(("market", "config", "input", "instant", "time", "warnings", "folder", "driver", "states", "names", "notes", "feed",
+                   "kept"))  # fmt: skip
+"""What the manifest says of the run."""
+
 NEVER = 1 << 62
 
 REMADE: dict[str, frozenset[str]] = {
@@ -53,12 +58,17 @@ OF_THE_DRIVER = frozenset((*TICKET, "mask", "first_callback", "n_instants", "uni
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was read: ``facts`` are the manifest, ``seal`` identifies it."""
+    """A checkpoint that was read: ``facts`` are the manifest, ``seal`` identifies it, ``data`` are the bytes of the file.
+
+    ``before``: of a run that was a fork, the checkpoint that it began from.
+    """
 
     path: str
     facts: Mapping[str, Any]
     arrays: Arrays
     seal: str
+    data: bytes
+    before: Checkpoint | None
 
     @property
     def replays(self) -> bool:
@@ -189,11 +199,17 @@ class Cuts:
 # -- the file -----------------------------------------------------------------------------------------------------------------------
 
 
-def write(path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Write a checkpoint; UsageError where it cannot be written, and then what was there before is there still."""
+def write(
+    path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]], before: Checkpoint | None
+) -> None:
+    """Write a checkpoint; UsageError where it cannot be written, and then what was there before is there still.
+
+    ``facts``: FACTS by name. ``before``: of a fork the checkpoint that it began from, which is kept inside.
+    """
     target = Path(path).absolute()
     may_write(target)
-    members = {f"{name}.npy": _as_npy(array) for name, array in arrays.items()}
+    assert facts.keys() == FACTS, facts.keys() ^ FACTS
+    members = {f"{name}.npy": _as_npy(array) for name, array in arrays.items()} | ({BEFORE: before.data} if before else {})
     content = {
         "format": FORMAT,
         "fillwright": __version__,
@@ -240,14 +256,20 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
     """
     where = str(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            raw = {name: archive.read(name) for name in archive.namelist()}
-        content = json.loads(raw.pop(MANIFEST))
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         raise UsageError("there is no such file", where=where, remedy="give the file of a checkpoint") from None
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", where=where) from None
-    except (ValueError, KeyError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    return _read(data, where)
+
+
+def _read(data: bytes, where: str) -> Checkpoint:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            raw = {name: archive.read(name) for name in archive.namelist()}
+        content = json.loads(raw.pop(MANIFEST))
+    except (ValueError, KeyError, RuntimeError, NotImplementedError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise CheckFailed(f"is no checkpoint, or a damaged one: {error}", where=where, remedy=_REMEDY) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckFailed("is no checkpoint", where=where, remedy=_REMEDY)
@@ -255,19 +277,20 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
     if seal != _seal(content):
         raise CheckFailed(f"{MANIFEST} was changed: it does not fit its seal", where=where, remedy=_REMEDY)
     for name, mine in (("fillwright", __version__), ("schema_version", SCHEMA_VERSION)):
-        if content[name] != mine:
+        if content.get(name) != mine:
             remedy = "take it up with the version that wrote it"
             raise UsageError(
-                f"was written by {name.replace('_', ' ')} {content[name]}, this is {mine}", where=where, remedy=remedy
+                f"was written by {name.replace('_', ' ')} {content.get(name)}, this is {mine}", where=where, remedy=remedy
             )
-    hashes = content.pop("sha256")
-    if raw.keys() != hashes.keys():
-        raise CheckFailed(f"its arrays are not those of {MANIFEST}", where=where, remedy=_REMEDY)
-    for name, data in raw.items():
-        if hashlib.sha256(data).hexdigest() != hashes[name]:
+    hashes = content.pop("sha256", {})
+    if raw.keys() != hashes.keys() or not content.keys() >= FACTS:
+        raise CheckFailed(f"its members are not those of {MANIFEST}", where=where, remedy=_REMEDY)
+    for name, member in raw.items():
+        if hashlib.sha256(member).hexdigest() != hashes[name]:
             raise CheckFailed(f"{name} was changed: it does not fit its hash", where=where, remedy=_REMEDY)
-    arrays = {name.removesuffix(".npy"): _from_npy(data, name, where) for name, data in raw.items()}
-    return Checkpoint(where, content, arrays, seal)
+    before = raw.pop(BEFORE, None)
+    arrays = {name.removesuffix(".npy"): _from_npy(member, name, where) for name, member in raw.items()}
+    return Checkpoint(where, content, arrays, seal, data, None if before is None else _read(before, f"{where}: {BEFORE}"))
 
 
 _REMEDY = "the file was changed or is not complete; take an earlier one, or run again"

@@ -44,6 +44,18 @@ class Origin:
         """Whether the run is repeated up to the checkpoint first."""
         return self.checkpoint.replays and not self.fork
 
+    @property
+    def forked(self) -> Origin | None:
+        """The fork that the run is, where it is one: this one, or that which a run began as that is taken up again."""
+        if self.fork:
+            return self
+        return None if self.checkpoint.before is None else Origin(self.checkpoint.before, fork=True)
+
+    @property
+    def begin(self) -> Origin | None:
+        """What the state is filled from at the start: a run that is repeated begins where it began; None is the very start."""
+        return self.forked if self.replays else self
+
     def check(self, market: Market, config: Config) -> None:
         """UsageError where market or settings are not those of the checkpoint."""
         found, mine = self.checkpoint.facts["market"], market.digest
@@ -122,13 +134,15 @@ class Origin:
     @property
     def info(self) -> dict[str, str]:
         """What run.json says of a fork."""
-        facts = self.checkpoint.facts
-        return {"forked_from": facts["input"], "forked_after": facts["time"]} if self.fork else {}
+        fork = self.forked
+        return (
+            {} if fork is None else {"forked_from": fork.checkpoint.facts["input"], "forked_after": fork.checkpoint.facts["time"]}
+        )
 
     @property
     def identity(self) -> dict[str, str]:
         """The part of the input fingerprint that a fork adds: everything until then."""
-        return {"forked_from": self.checkpoint.seal} if self.fork else {}
+        return {} if self.forked is None else {"forked_from": self.forked.checkpoint.seal}
 
 
 def _first_difference(then: Any, now: Any, path: str = "") -> str:

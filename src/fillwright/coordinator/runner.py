@@ -161,7 +161,8 @@ class Run:
             "folder": self._folder,
         }
         declared = {f"{DECLARED}{k}": array for k, array in enumerate(recall.arrays)}
-        checkpoints.write(path, facts, checkpoints.capture(memory) | declared)
+        fork = None if self._origin is None else self._origin.forked
+        checkpoints.write(path, facts, checkpoints.capture(memory) | declared, None if fork is None else fork.checkpoint)
 
     def _live(self, last: When | None, progress: Progress | None) -> None:
         """Prepare, where that was not done, and run to a time, or to the end and close; what goes wrong is kept as the error."""
@@ -227,10 +228,11 @@ class Run:
         except Exception as error:
             raise self._user_error(error) from error
         origin = self._origin
+        begin = None if origin is None else origin.begin
         if origin is not None:
             origin.check_driver(self._driver)
-            if not origin.replays:
-                self._driver.restore(origin.recall(self._driver))
+        if begin is not None:
+            self._driver.restore(begin.recall(self._driver))
         if self._pausable or (origin is not None and origin.replays):
             self._driver.watch()
         if self.config.run.checkpoint.file is not None:
@@ -241,8 +243,8 @@ class Run:
         self._callback = self._driver.attach(memory)
         memory.grow()
         self._cuts = Cuts(self.config.run.checkpoint, memory.kept[0], self.market.instruments[0])
-        if origin is not None and not origin.replays:
-            origin.put_back(memory)
+        if begin is not None:
+            begin.put_back(memory)
             self._skip_delivered()
         self.state = RunState.PREPARED
 

@@ -292,7 +292,7 @@ class Desk:
 
     def _begin_with(self, recall: Recall) -> None:
         self._manager.know(recall.tags, recall.rules)
-        self.notes = list(dict.fromkeys([*self.notes, *recall.notes]))
+        self.notes += [note for note in recall.notes if note not in self.notes]
         self._clock.feed = recall.feed
         self._clock.bar = self._clock.bars[recall.feed]
         for name, plain in recall.states.items():
@@ -432,6 +432,8 @@ class Desk:
             for name, value in states_of(self.state).items():  # of a compiled strategy, whose state lived in the run's memory
                 setattr(self.strategy, name, value)
             self.strategy.on_stop()
+            if self.wants_checkpoint:
+                self.notes.append("the strategy asked for a checkpoint in on_stop and none was taken: the run was over")
 
     def release(self) -> None:
         """Let go of the run's memory and of the strategy's hold on this desk: a result is freed when its user drops it."""
