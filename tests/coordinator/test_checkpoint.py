@@ -335,6 +335,52 @@ def test_every_field_is_stored_or_is_an_address(name: str, monkeypatch: pytest.M
             assert field in remade or (one[field] == two[field]).all(), f"{key}.{field} differs between equal runs: an address?"
 
 
+def test_tables_have_the_room_that_the_records_say(file: Path) -> None:
+    """The kernel believes the capacities; they are those of the paused run, so that tables grow at the same instants."""
+    market, subject, _ = made("declared")
+    run = fw.Run.from_checkpoint(file, subject, market)
+    run.until("1999-01-01")
+    state = run._memory
+    assert state is not None
+    for name, rows in state.tables.items():
+        assert len(rows) == int(state.scalars[f"{name}_cap"]) == int(checkpoints.read(file).arrays["scalars"][0][f"{name}_cap"])
+        assert rows.ctypes.data == int(state.scalars[name])
+
+
+class Reads(fw.Strategy):
+    """Reads a series in a timer between bars: it means the instrument of the last bar before."""
+
+    seen: list[float] = fw.state([])
+
+    def on_start(self) -> None:
+        self.average = self.indicator(fw.sma, "close", 2)
+        self.at("12:00", self.noon)
+
+    def noon(self) -> None:
+        self.seen.append(self.average.value)
+
+    def on_bar(self, bar: Any) -> None:
+        pass
+
+    def on_stop(self) -> None:
+        LAST[:] = self.seen
+
+
+LAST: list[float] = []
+
+
+def test_the_bar_in_hand_is_that_before_the_pause(tmp_path: Path) -> None:
+    market = days(40) + days(40, "Y", 9)
+    run = fw.Run(Reads(), market)
+    run.until("2020-01-20")
+    run.checkpoint(tmp_path / "x")
+    run.execute()
+    expected = list(LAST)
+    assert len(expected) == 38
+    fw.resume(tmp_path / "x", Reads(), market)
+    assert expected == LAST
+
+
 @pytest.mark.parametrize("name", list(WORLDS))
 def test_what_records_point_at_is_not_written_to(name: str) -> None:
     """Arrays that are not the state's own (schedules, time line, series) are made again: nothing that counts may be in them."""
@@ -647,6 +693,15 @@ def _replace(name: str, data: bytes) -> Callable[[dict[str, bytes]], None]:
     return lambda members: members.__setitem__(name, data)
 
 
+def _edited(without: str = "", **facts: Any) -> Callable[[dict[str, bytes]], None]:
+    def edit(members: dict[str, bytes]) -> None:
+        known = json.loads(members[checkpoints.MANIFEST]) | facts
+        known.pop(without, None)
+        members[checkpoints.MANIFEST] = json.dumps(known).encode()
+
+    return edit
+
+
 @pytest.mark.parametrize(
     ("change", "sealed", "error", "message"),
     [
@@ -655,6 +710,8 @@ def _replace(name: str, data: bytes) -> Callable[[dict[str, bytes]], None]:
         (lambda members: members.pop("books.npy"), False, fw.CheckFailed, "its members are not those"),
         (lambda members: members.pop(checkpoints.MANIFEST), False, fw.CheckFailed, "is no checkpoint"),
         (_replace(checkpoints.MANIFEST, b"{}"), False, fw.CheckFailed, "is no checkpoint"),
+        (_edited(kept=["nothing"]), False, fw.CheckFailed, "manifest.json was changed: it does not fit its seal"),
+        (_edited(without="states"), True, fw.CheckFailed, "its members are not those"),
         (_replace(checkpoints.MANIFEST, b"[1]"), False, fw.CheckFailed, "is no checkpoint"),
         (_replace("table_fills.npy", saved_array(np.zeros(3))), True, fw.UsageError, "its array table_fills is not one of this version"),
         (_replace("books.npy", b"\x93NUMPYxxxx"), True, fw.CheckFailed, "books.npy cannot be read"),
@@ -666,6 +723,30 @@ def test_damage_is_found(change: Any, sealed: bool, error: type[Exception], mess
     rewritten(file, change, sealed)
     with pytest.raises(error, match=message):
         fw.resume(file, subject, market)
+
+
+def test_a_write_that_fails_leaves_the_one_before(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    market, subject, config = made("declared")
+    before = file.read_bytes()
+    run = fw.Run(subject, market, config)
+    run.until("2020-02-02")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for owner, name in ((Path, "replace"), (os, "fsync")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, full)
+            with pytest.raises(fw.UsageError, match="cannot be written: No space left on device"):
+                run.checkpoint(file)
+        assert file.read_bytes() == before
+        assert list(file.parent.iterdir()) == [file]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        options = WORLDS["declared"].options | {"checkpoint": {"file": str(file), "every": 30}}
+        with pytest.raises(fw.RunFailed, match="No space left") as caught:
+            fw.run(subject, market, **options)
+    assert caught.value.result.certificate.ok  # type: ignore[attr-defined]
 
 
 def test_another_version_is_named(file: Path) -> None:
