@@ -210,6 +210,22 @@ def test_checkpoints_by_the_settings(settings: Any, expected: list[int], tmp_pat
     assert fingerprint(result) == fingerprint(fw.run(Alternate(), days()))  # it changes nothing, the input fingerprint neither
 
 
+def test_an_interrupted_run_says_where_it_can_go_on(tmp_path: Path) -> None:
+    class Interrupted(Alternate):
+        def on_bar(self, bar: Any) -> None:
+            super().on_bar(bar)
+            if bar.index == limit[0]:
+                raise KeyboardInterrupt
+
+    limit = [30]
+    file = str(tmp_path / "x")
+    with pytest.raises(fw.RunInterrupted) as caught:
+        fw.run(Interrupted(), days(), checkpoint={"file": file, "every": 25})
+    assert str(caught.value).endswith(f"it can go on from data time 2020-01-26T00:00:00Z: fillwright resume {file}")
+    limit[0] = 99
+    assert fingerprint(fw.resume(file, Interrupted(), days())) == fingerprint(fw.run(Interrupted(), days()))
+
+
 def test_every_is_data_time_from_the_first_instant() -> None:
     times = np.array([0, 5, 9, 10, 30, 31], np.int64) * 10**9
     settings = fw.Config.from_dict({"run": {"checkpoint": {"file": "x", "every": "10s"}}}).run.checkpoint

@@ -97,6 +97,7 @@ class Run:
         self._origin: Origin | None = None
         self._pausable = self.config.run.checkpoint.file is not None
         self._repeating = False
+        self._taken: str | None = None  # data time of the checkpoint in run.checkpoint.file
         self._folder: str | None = None  # that paths of the configuration are relative to
         scales = Scales.of(market.instruments, self._terms.currencies)
         self.journal = Journal(self._names(), scales, self._order_symbol)
@@ -188,7 +189,9 @@ class Run:
             self.state = RunState.CLOSING
             self._close()
         except KeyboardInterrupt:
-            self._fail(RunInterrupted("interrupted", where=self._data_time()), RunState.INTERRUPTED)
+            file = self.config.run.checkpoint.file
+            remedy = f"it can go on from {self._taken}: fillwright resume {file}" if self._taken else None
+            self._fail(RunInterrupted("interrupted", where=self._data_time(), remedy=remedy), RunState.INTERRUPTED)
         except FillwrightError as error:
             self._fail(error if isinstance(error, RunFailed) else self._placed(error), RunState.FAILED)
         except OverflowError as error:
@@ -336,6 +339,7 @@ class Run:
             self.state = RunState.PAUSED
             try:
                 self.checkpoint(file)
+                self._taken = self._data_time()
             finally:
                 self.state = RunState.RUNNING
 

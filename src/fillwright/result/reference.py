@@ -12,7 +12,7 @@ _FILES = (
     (
         "`run.json`",
         "what was run: effective configuration, instruments, currencies, names, counters, seed, versions, fingerprints, state "
-        "and error, warnings, data digest and findings; only its `timings` differ between two equal runs",
+        "and error, where it was forked, warnings, data digest and findings; only its `timings` differ between two equal runs",
     ),
     ("`summary.json`", "the figures with their definitions, the funnel, refusals, assumptions"),
     ("one Parquet file per table below", "the records"),
