@@ -1,4 +1,4 @@
-"""The command line: ``fillwright run | resume | fork | verify | explain | compare | import-trades | report | config | data | demo``.
+"""The command line: ``fillwright run | resume | fork | verify | explain | compare | import-trades | report | config | data | doctor | demo``.
 
 Exit codes: 0 all well, 1 a run or a check failed, 2 a wrong command line, configuration or data. Errors are text on stderr.
 Commands import what they need when they run, so that help and configuration checks start fast.
@@ -41,8 +41,10 @@ app = App(
 )
 config_app = App(name="config", help="Check, show, explain and migrate configuration files.")
 data_app = App(name="data", help="Look at, convert and make market data.")
+doctor_app = App(name="doctor", help="Prove that runs are isolated and know nothing of the future; show what is installed.")
 app.command(config_app)
 app.command(data_app)
+app.command(doctor_app)
 
 Overrides = Annotated[
     list[str],
@@ -620,4 +622,43 @@ def make(
 
     market = make_bars(bars, seed=seed, timeframe=timeframe, start=start, instrument=Instrument(symbol))
     print(write_csv(market, target) if target.suffix.lower() == ".csv" else store(market, target))
+    return 0
+
+
+# ---- doctor ------------------------------------------------------------------------------------------------------------------
+
+
+@doctor_app.command
+def causality(config: Path, /, *, overrides: Overrides = [], cuts: int = 40, json: Json = False) -> int:  # noqa: B006
+    """Replace the data after many instants by noise; exit code 1 if an earlier decision changes.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    cuts
+        How many instants.
+    """
+    from fillwright.config.load import load_config
+
+    load_config(config, overrides)  # what is wrong shows at once, before anything heavy is imported
+    from fillwright.doctor.causality import causality as examine
+    from fillwright.doctor.subject import Subject
+
+    diagnosis = examine(Subject.of_config(config, overrides), cuts=cuts)
+    print(diagnosis.to_json() if json else diagnosis.text())
+    return 0 if diagnosis.ok else 1
+
+
+@doctor_app.command
+def env(*, json: Json = False) -> int:
+    """Show versions, cores, the kernel's cache and optional libraries."""
+    import json as json_format
+
+    # the kernel announces that it has to be compiled, which this command does not do
+    logging.getLogger("fillwright").setLevel(logging.ERROR)
+    from fillwright.doctor.environment import environment, environment_text
+
+    facts = environment()
+    print(json_format.dumps(facts, indent=2) if json else environment_text(facts))
     return 0

@@ -42,7 +42,7 @@ from fillwright.kernel import state as kernel_state
 from fillwright.kernel.advance import advance, finish
 from fillwright.model.codes import OrderEvent, OrderStatus, RunState
 from fillwright.result import Result
-from fillwright.strategies import resolve
+from fillwright.strategies import Builder, build, resolve
 from fillwright.strategy.base import Strategy
 from fillwright.strategy.desk import Desk
 from fillwright.strategy.driver import Driver
@@ -514,6 +514,18 @@ def run(
 
 def run_config(path: str | Path, overrides: Sequence[str] = (), out: str | Path | None = None, progress: bool = False) -> Result:
     """Run what a configuration file says; what ``fillwright run`` does. ``out`` wins over ``run.out``."""
+    strategy, market, loaded = read_config(path, overrides)
+    try:
+        one = Run(build(strategy, market), market, loaded.config)
+    except UsageError as error:
+        raise _in_file(loaded, error) from error.__cause__
+    one._warnings += loaded.warnings
+    one._folder = str(Path(path).resolve().parent)
+    return saved(one, progress, loaded.config.run.out if out is None else out)
+
+
+def read_config(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Strategy | Builder, Market, Loaded]:
+    """What a configuration file runs: strategy (or the function of the market that makes it), market, and the file's settings."""
     loaded = load_config(path, overrides)
     base = Path(path).resolve().parent
     if loaded.config.strategy is None:
@@ -524,12 +536,9 @@ def run_config(path: str | Path, overrides: Sequence[str] = (), out: str | Path 
     except UsageError as error:
         raise _in_file(loaded, error, "strategy.params") from error.__cause__
     try:
-        one = Run(strategy, load_market(loaded.config, base), loaded.config)
+        return strategy, load_market(loaded.config, base), loaded
     except UsageError as error:
         raise _in_file(loaded, error) from error.__cause__
-    one._warnings += loaded.warnings
-    one._folder = str(base)
-    return saved(one, progress, loaded.config.run.out if out is None else out)
 
 
 def _in_file(loaded: Loaded, error: UsageError, key: str = "") -> UsageError:

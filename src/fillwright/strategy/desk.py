@@ -176,7 +176,7 @@ class Desk:
         inputs = [self._float_argument(argument, feed) for argument in arguments]
         values = self._call(function, inputs, name)
         if not isinstance(function, Indicator):
-            self._check_prefixes(function, inputs, values, name)
+            self.check_prefixes(function, inputs, values, name)
         return values
 
     def _column(self, feed: int, column: str) -> np.ndarray[Any, Any]:
@@ -210,7 +210,7 @@ class Desk:
             )
         return values
 
-    def _check_prefixes(self, function: Callable[..., Any], inputs: list[Any], values: np.ndarray[Any, Any], name: str) -> None:
+    def check_prefixes(self, function: Callable[..., Any], inputs: list[Any], values: np.ndarray[Any, Any], name: str) -> None:
         """A value may depend on earlier bars only: three prefixes computed anew must agree bit for bit."""
         n = len(values)
         for draw in range(3):
