@@ -629,6 +629,28 @@ def make(
 
 
 @doctor_app.command
+def isolation(config: Path, /, *, overrides: Overrides = [], runs: int = 500, json: Json = False) -> int:  # noqa: B006
+    """Run before and after other runs, in threads and processes; exit code 1 if a run leaves or takes anything.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    runs
+        How many runs the memory check makes; 0 leaves it out.
+    """
+    from fillwright.config.load import load_config
+
+    load_config(config, overrides)  # what is wrong shows at once, before anything heavy is imported
+    from fillwright.doctor.isolation import isolation as examine
+    from fillwright.doctor.subject import Subject
+
+    diagnosis = examine(Subject.of_config(config, overrides), runs=runs)
+    print(diagnosis.to_json() if json else diagnosis.text())
+    return 0 if diagnosis.ok else 1
+
+
+@doctor_app.command
 def causality(config: Path, /, *, overrides: Overrides = [], cuts: int = 40, json: Json = False) -> int:  # noqa: B006
     """Replace the data after many instants by noise; exit code 1 if an earlier decision changes.
 

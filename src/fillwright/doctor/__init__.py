@@ -5,6 +5,7 @@
 
 from fillwright.doctor.causality import causality
 from fillwright.doctor.diagnosis import Check, Diagnosis, Finding
+from fillwright.doctor.isolation import isolation
 from fillwright.doctor.subject import Subject
 
-__all__ = ["Check", "Diagnosis", "Finding", "Subject", "causality"]
+__all__ = ["Check", "Diagnosis", "Finding", "Subject", "causality", "isolation"]

@@ -23,7 +23,7 @@ def source_digest(cls: Any) -> str:
         file = Path(inspect.getfile(cls))
         if not file.is_file():
             raise OSError
-        for path in sorted(_local_files(file)):
+        for path in sorted(local_files(file)):
             digest.update(path.name.encode())
             digest.update(path.read_bytes())
     except (OSError, TypeError):
@@ -34,7 +34,8 @@ def source_digest(cls: Any) -> str:
     return digest.hexdigest()
 
 
-def _local_files(file: Path) -> set[Path]:
+def local_files(file: Path) -> set[Path]:
+    """A file and the files beside or below it that it imports, directly or not."""
     found: set[Path] = set()
     waiting = [file.resolve()]
     root = file.resolve().parent

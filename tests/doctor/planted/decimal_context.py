@@ -1,0 +1,20 @@
+"""Precision of decimals."""
+
+from __future__ import annotations
+
+import decimal
+from typing import Any
+
+import fillwright as fw
+
+
+class Planted(fw.Strategy):
+    """Trades by the direction of the bar, and leaks."""
+
+    window: int = fw.param(5, ge=2)
+
+    def on_start(self) -> None:
+        decimal.getcontext().prec = 7  # leak: decimal context was changed
+
+    def on_bar(self, bar: Any) -> None:
+        self.target(bar.symbol, 3 if bar.close > bar.open else 0)

@@ -1,0 +1,20 @@
+"""The locale."""
+
+from __future__ import annotations
+
+import locale
+from typing import Any
+
+import fillwright as fw
+
+
+class Planted(fw.Strategy):
+    """Trades by the direction of the bar, and leaks."""
+
+    window: int = fw.param(5, ge=2)
+
+    def on_start(self) -> None:
+        locale.setlocale(locale.LC_NUMERIC, "C.UTF-8")  # leak: locale was changed
+
+    def on_bar(self, bar: Any) -> None:
+        self.target(bar.symbol, 3 if bar.close > bar.open else 0)

@@ -1,0 +1,21 @@
+"""The working directory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any
+
+import fillwright as fw
+
+
+class Planted(fw.Strategy):
+    """Trades by the direction of the bar, and leaks."""
+
+    window: int = fw.param(5, ge=2)
+
+    def on_start(self) -> None:
+        os.chdir(tempfile.gettempdir())  # leak: working directory was changed
+
+    def on_bar(self, bar: Any) -> None:
+        self.target(bar.symbol, 3 if bar.close > bar.open else 0)
