@@ -246,10 +246,12 @@ def _unequal(text: str, seen: Examination, hints: list[Suspect], likely: Iterabl
 def _changed(seen: Examination) -> list[Check]:
     """What was changed on import or by a run."""
     found: dict[str, list[Finding]] = {name: [] for name in ("import", *_GROUPS)}
+    told: set[tuple[str, str]] = set()
     for phase, change in seen.changes:
         place = seen.places.get((phase, change), "")
-        if not is_blamed(phase, change, place):
-            continue
+        if not is_blamed(phase, change, place) or (change.kind == "files" and (change.how, place) in told):
+            continue  # of many files from one line the first is enough
+        told.add((change.how, place))
         name = "import" if phase == "import" else next(name for name, kinds in _GROUPS.items() if change.kind in kinds)
         facts = {"line": place, "attribute": f"{change.group}: {change.name}", "how": change.how}
         remedy = REMEDIES.get(change.kind, "treat bars as read-only")

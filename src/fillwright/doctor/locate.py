@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -51,8 +52,11 @@ class Locator:
 
     def _line(self, frame: FrameType, event: str, argument: Any) -> Any:
         self._check()
+        caller = frame.f_back
         if event == "line":
             self._last = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        elif event == "return" and caller is not None and caller.f_code.co_filename in self._files:
+            self._last = f"{caller.f_code.co_filename}:{caller.f_lineno}"  # the rest of the calling line comes next
         return self._line if self._pending else None
 
     def _check(self) -> None:
@@ -67,17 +71,27 @@ class Locator:
                 if not before and now:  # its module has just been loaded
                     self._before[group] = now
                     continue
-                left = []
-                for change in self._pending[group]:
-                    if now.get(change.name, _ABSENT) == before.get(change.name, _ABSENT):
-                        left.append(change)
-                    elif self._last:
-                        self.places[change] = self._last
-                self._pending[group] = left
-                if not left:
+                if group == "files":
+                    changed = self._files_changed(before, now)
+                else:
+                    changed = [one for one in self._pending[group] if now.get(one.name, _ABSENT) != before.get(one.name, _ABSENT)]
+                if not changed:
+                    continue
+                self._before[group] = now
+                if not self._last:  # no line of the user's has run yet: it is the engine's preparation
+                    continue
+                self.places |= dict.fromkeys(changed, self._last)
+                self._pending[group] = [one for one in self._pending[group] if one not in changed]
+                if not self._pending[group]:
                     del self._pending[group]
         finally:
             self._busy = False
+
+    def _files_changed(self, before: Facts, now: Facts) -> list[Change]:
+        """Files have other names in every run: what happens in a folder stands for all that was seen there."""
+        names = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
+        folders = {os.path.dirname(name) for name in names}
+        return [one for one in self._pending["files"] if os.path.dirname(one.name) in folders]
 
 
 def is_import(place: str) -> bool:

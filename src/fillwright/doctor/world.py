@@ -32,6 +32,9 @@ Facts = dict[str, Any]
 _MISSING = object()
 _CALLABLES = (FunctionType, BuiltinFunctionType, type)
 
+POOLS = frozenset({"fillwright.kernel.blocks._spare"})
+"""What fillwright keeps for later runs on purpose: memory whose contents are never read before they are written."""
+
 REMEDIES = {
     "module": "keep what a run computes in fw.state fields or in self, not in the module",
     "class": "keep what a run computes in fw.state fields or in self, not in the class, in defaults of arguments or in closures",
@@ -96,7 +99,7 @@ class World:
 
     def probe(self, group: str, names: Iterable[str]) -> Facts:
         """A few facts of one group, cheaply where that is possible."""
-        if group == "patched":
+        if group in ("patched", "engine"):
             return {name: _callable(name) for name in names}
         if group not in self._known:
             self._known = self.groups()
@@ -120,7 +123,7 @@ def changes(before: Mapping[str, Facts], after: Mapping[str, Facts]) -> list[Cha
             if name not in now:
                 how = "is gone"
             elif name not in facts:
-                if group == "patched":
+                if group in ("patched", "engine"):
                     continue  # modules fill themselves when they are first used
                 how = "is new"
             elif facts[name] != now[name] and not _not_loaded(facts[name]):

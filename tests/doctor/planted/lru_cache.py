@@ -10,7 +10,7 @@ import fillwright as fw
 
 @cache
 def rounded(price: float) -> int:
-    return int(price) % 5  # leak: rounded was changed
+    return int(price) % 5
 
 
 class Planted(fw.Strategy):
@@ -19,4 +19,4 @@ class Planted(fw.Strategy):
     window: int = fw.param(5, ge=2)
 
     def on_bar(self, bar: Any) -> None:
-        self.target(bar.symbol, rounded(bar.close))
+        self.target(bar.symbol, rounded(bar.close))  # leak: rounded was changed
