@@ -1,4 +1,4 @@
-"""The command line: ``fillwright run | resume | fork | verify | explain | compare | import-trades | report | config | data | doctor | demo``.
+"""The command line: ``fillwright COMMAND``, each a function here; ``fillwright --help`` lists them.
 
 Exit codes: 0 all well, 1 a run or a check failed, 2 a wrong command line, configuration or data. Errors are text on stderr.
 Commands import what they need when they run, so that help and configuration checks start fast.

@@ -13,7 +13,7 @@ from fillwright.coordinator.runner import Run, saved
 from fillwright.data.load import load_market
 from fillwright.data.market import Market
 from fillwright.result import Result
-from fillwright.strategies import resolve
+from fillwright.strategies import build, resolve
 from fillwright.strategy.base import Strategy
 from fillwright.strategy.driver import Driver
 
@@ -59,8 +59,9 @@ def run_of(checkpoint: str | os.PathLike[str], overrides: Sequence[str] | None =
         )
     if not folder.is_dir():
         raise found.usage(f"the folder of its configuration is not there: {folder}", "--base FOLDER says where it is now")
-    strategy = resolve(config.strategy.name, config.strategy.params, folder)
-    return Run.from_checkpoint(checkpoint, strategy, load_market(config, folder), config, fork=overrides is not None)
+    market = load_market(config, folder)
+    strategy = build(resolve(config.strategy.name, config.strategy.params, folder), market)
+    return Run.from_checkpoint(checkpoint, strategy, market, config, fork=overrides is not None)
 
 
 def forked_config(found: checkpoints.Checkpoint, overrides: Sequence[str]) -> Config:

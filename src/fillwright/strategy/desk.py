@@ -94,6 +94,7 @@ class Desk:
         self.wants_checkpoint = False
         self._recalled: Recall | None = None
         self._watch: Watch | None = None
+        self._trades: TradeWatch | None = None
         self._timers: list[tuple[np.ndarray[Any, Any], Callable[[], object]]] = []
         self._started = False
         self._lookbacks: list[tuple[int, int]] = []
@@ -325,7 +326,7 @@ class Desk:
         mask = WANTS_BAR if "on_bar" in written else 0
         mask |= WANTS_BARS if "on_bars" in written else 0
         mask |= WANTS_ORDER_EVENTS if written & {"on_order", "on_fill", *_TRADE_CALLBACKS} else 0
-        self._watch = TradeWatch() if written & set(_TRADE_CALLBACKS) else None
+        self._trades = TradeWatch() if written & set(_TRADE_CALLBACKS) else None
         mask |= WANTS_SESSIONS if written & {"on_session_open", "on_session_close"} else 0
         mask |= WANTS_TIMERS if self._timers else 0
         state.scalars["mask"] = mask
@@ -413,8 +414,8 @@ class Desk:
             strategy.on_order(Order(self._manager, number), View(ORDER_EVENTS, record, names, scales, symbol))
         if int(record["event"]) in _FILL_EVENTS and hasattr(strategy, "on_fill"):
             strategy.on_fill(View(FILLS, self.state.tables["fills"][int(record["fill_id"])], names, scales, symbol))
-        if self._watch is not None:
-            for news in self._watch.see(self.state.tables, row, row + 1):
+        if self._trades is not None:
+            for news in self._trades.see(self.state.tables, row, row + 1):
                 callback = getattr(strategy, f"on_{TRADE_KINDS[int(news['event'])]}", None)
                 if callback is not None:
                     callback(View(TRADE_EVENTS, news, names, scales))

@@ -124,9 +124,13 @@ class _Open:
 
 
 class TradeWatch:
-    """Tells what happened to trades while a run is going on. Hand it every order event once, in order."""
+    """Tells what happened to trades while a run is going on. Hand it order events once, in order.
+
+    Those that are left out, of a run that goes on from a checkpoint, it catches up on by itself.
+    """
 
     def __init__(self) -> None:
+        self._seen = 0
         self._trades: dict[tuple[int, int], _Open] = {}
         self._count = 0
         self._told = 0
@@ -134,6 +138,9 @@ class TradeWatch:
 
     def see(self, tables: Mapping[str, Records], start: int, stop: int) -> Records:
         """Rows of TRADE_EVENTS that follow from the order events ``start:stop``."""
+        if start > self._seen:
+            self.see(tables, self._seen, start)
+        self._seen = stop
         events = tables["order_events"][start:stop]
         found: list[dict[str, int]] = []
         for row in np.flatnonzero((events["fill_id"] >= 0) | (events["event"] == _REPLACE)).tolist():
