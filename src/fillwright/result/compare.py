@@ -35,7 +35,7 @@ DECISION = (
 )  # fmt: skip
 """What an order was from the start; the rest of its row is how it ended, which its events tell at their time."""
 
-ORDER = ("orders", "order_events", "fills", "lot_closes", "postings", "positions", "marks", "equity", "trades")
+ORDER = ("orders", "order_events", "fills", "lot_closes", "postings", "positions", "marks", "equity", "trade_events", "trades")
 """Tables in the order in which one instant writes them."""
 
 TIME = {"orders": "decided_at", "trades": "entry_time"}
@@ -295,7 +295,6 @@ def _compare(one: _Side, two: _Side) -> Comparison:
         time, _, pair, first, columns = min(partings, key=lambda found: (found[2].table.name == "trades", *found[:2]))
         cells = pair.cells(first, columns)
         parting = Parting(pair.table.name, first, time, cells, (_order(one, pair, first), _order(two, pair, first)))
-    assert len(ORDER) == len(FILES)
     return Comparison(
         (one.name, two.name), parting, tuple(rows), tuple(labels), tuple(_settings(one.run, two.run)), tuple(_metrics(one, two))
     )
