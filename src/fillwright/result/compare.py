@@ -17,7 +17,7 @@ import numpy as np
 
 from fillwright.analytics.metrics import Metric
 from fillwright.errors import CheckFailed
-from fillwright.model.columns import FILES, SCHEMA_VERSION, Column, Table
+from fillwright.model.columns import SCHEMA_VERSION, Column, Table
 from fillwright.result.folder import FORMAT, IMPORTED, metric_facts, read_json, run_facts
 from fillwright.result.run_result import Result, SavedRun
 from fillwright.result.tables import UNITS, decimal_units, table_of
@@ -31,11 +31,11 @@ LABELS = ("strategy", "rule_id", "rule_id_entry", "rule_id_exit", "tag", "intent
 
 DECISION = (
     "order_id", "symbol", "side", "type", "tif", "size_mode", "size", "parent_id", "oco_id", "decided_at", "sent_at", "expire_at",
-    "decision_price",
+    "decision_price", "lot_id",
 )  # fmt: skip
 """What an order was from the start; the rest of its row is how it ended, which its events tell at their time."""
 
-ORDER = ("orders", "order_events", "fills", "lot_closes", "postings", "positions", "marks", "equity", "trade_events", "trades")
+ORDER = ("orders", "order_events", "fills", "lot_closes", "postings", "positions", "trade_events", "marks", "equity", "trades")
 """Tables in the order in which one instant writes them."""
 
 TIME = {"orders": "decided_at", "trades": "entry_time"}
