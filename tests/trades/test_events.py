@@ -174,6 +174,44 @@ def test_callbacks_subscribers_table_and_verifier_agree(options: dict[str, Any],
     assert verification.ok, verification.text()
 
 
+class Steps(fw.Strategy):
+    """Scales in and out, crosses zero; what it was told is declared."""
+
+    told: list[Any] = fw.state([])
+
+    def on_bar(self, bar: Any) -> None:
+        self.target(bar.symbol, (5, 8, 3, -4, -6, 0, 2)[bar.index % 7])
+
+    def on_trade_opened(self, trade: Any) -> None:
+        self.told.append(("opened", trade.trade_id, trade.fill_id, trade.quantity, trade.realised))
+
+    def on_trade_changed(self, trade: Any) -> None:
+        self.told.append(("changed", trade.trade_id, trade.fill_id, trade.quantity, trade.realised))
+
+    def on_trade_closed(self, trade: Any) -> None:
+        self.told.append(("closed", trade.trade_id, trade.fill_id, trade.quantity, trade.realised))
+
+    def on_stop(self) -> None:
+        TOLD[:] = self.told
+
+
+@pytest.mark.parametrize("minute", ("09:32", "09:35", "09:40"))
+def test_a_run_that_goes_on_from_a_checkpoint_is_told_the_same(minute: str, tmp_path: Path) -> None:
+    run = fw.Run(Steps(), market(RISES))
+    run.until(f"2024-01-02T{minute}")
+    run.checkpoint(tmp_path / "x")
+    run.execute()
+    whole = list(TOLD)
+    assert len(whole) > 12 and {what for what, *_ in whole} == {"opened", "changed", "closed"}
+    rest = fw.Run.from_checkpoint(tmp_path / "x", Steps(), market(RISES))
+    again: list[int] = []
+    for kind in dict.fromkeys(TRADE_KINDS.values()):
+        rest.journal.subscribe(kind, lambda view: again.append(view.seq))
+    rest.execute()
+    assert whole == TOLD
+    assert again and again == list(range(again[0], len(whole)))
+
+
 @pytest.mark.parametrize("kind", ("plain", "crypto", "fx"))
 @pytest.mark.parametrize("lots", BOOKINGS)
 def test_events_add_up_to_flat_to_flat_trades(kind: str, lots: str) -> None:
