@@ -230,9 +230,8 @@ def _engine() -> Facts:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "fillwright" and not name.startswith("fillwright.doctor"):
             for attribute, value in list(vars(module).items()):
-                if not attribute.startswith("__") and isinstance(
-                    value, int | float | str | list | dict | set | tuple | np.ndarray
-                ):
+                plain = not attribute.startswith("__") and f"{name}.{attribute}" not in POOLS
+                if plain and isinstance(value, int | float | str | list | dict | set | tuple | np.ndarray):
                     facts[f"{name}.{attribute}"] = facts_of(value, frozenset(), 3)
     return facts
 
