@@ -34,6 +34,7 @@ class Busy(fw.Strategy):
     window: Any = fw.state(deque(maxlen=7))
     last: Any = fw.state(None)
     sums: Any = fw.state(np.zeros(3))
+    trades: list[Any] = fw.state([])
     notes: dict[str, Any] = fw.state({"best": float("nan"), "seen": [1, (2.5, "x", True)], 7: None})
 
     def on_start(self) -> None:
@@ -72,6 +73,11 @@ class Busy(fw.Strategy):
     def on_fill(self, fill: Any) -> None:
         self.notes["seen"].append(fill.fill_id)
         self.notes["seen"] = self.notes["seen"][-3:]
+
+    def on_trade_closed(self, news: Any) -> None:
+        self.trades.append((news.seq, news.trade_id))
+        if news.trade_id % 3 == 1:
+            self.buy(news.symbol, 1 + news.trade_id % 4, tag=f"n{news.seq}")
 
 
 class Undeclared(Busy):

@@ -274,14 +274,20 @@ def test_subscribers_of_a_run_that_goes_on_hear_of_what_is_new(tmp_path: Path) -
     for name in ("declared", "kept"):
         market, subject, config = made(name)
         heard: list[list[int]] = []
+        trades: list[list[tuple[int, int]]] = []
         paused(name, 60, tmp_path / "x")
         for run in (fw.Run(subject, market, config), fw.Run.from_checkpoint(tmp_path / "x", subject, market)):
             heard.append([])
             run.journal.subscribe("order_event", lambda event, own=heard[-1]: own.append(event.seq))
+            trades.append([])
+            for kind in ("trade_opened", "trade_changed", "trade_closed"):
+                run.journal.subscribe(kind, lambda news, own=trades[-1]: own.append((news.seq, news.trade_id)))
             run.execute()
         whole, rest = heard
         assert whole == list(range(len(whole)))
         assert 0 < len(rest) < len(whole) and rest == whole[-len(rest) :]
+        whole, rest = trades
+        assert whole[0][0] == 0 and 0 < len(rest) < len(whole) and rest == whole[-len(rest) :]
 
 
 def test_a_failing_strategy_fails_the_same_way_before_and_after_a_pause(tmp_path: Path) -> None:
@@ -510,6 +516,9 @@ def test_whatever_a_strategy_keeps_is_found(tmp_path: Path) -> None:
 
         inner()
 
+    def draws(self: Any, bar: Any) -> None:
+        random.random()
+
     def starts(self: Any) -> None:
         self.closes: list[float] = []
 
@@ -538,6 +547,7 @@ def test_whatever_a_strategy_keeps_is_found(tmp_path: Path) -> None:
     assert kept(strategy(parameter, size=fw.param(3)), file) == ["size"]
     assert kept(strategy(on_class, total=0), file)[0] == "Made.total"
     assert kept(strategy(default), file) == ["Made.on_bar"]
+    assert kept(strategy(draws), file) == ["random's global state was changed"]
     assert kept(strategy(closure), file) == ["Made.on_bar"]
     assert kept(strategy(plain, on_start=counts), file) == ["timer 0"]
     for function in (on_module, inside):
