@@ -49,6 +49,7 @@ class Terms:
     reversal: codes.Reversal = codes.Reversal.TWO_ORDERS
     on_short_cash: codes.ShortCash = codes.ShortCash.AUTO
     off_tick: codes.OffTick = codes.OffTick.REJECT
+    deduplicate: codes.Deduplicate = codes.Deduplicate.NONE
     flat_day_end: bool = False
     flat_run_end: bool = False
     initial_margin: int = RATE_SCALE
@@ -98,6 +99,7 @@ def lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
         reversal=codes.Reversal[orders.reversal.upper()],
         on_short_cash=codes.ShortCash[orders.on_short_cash.upper()],
         off_tick=codes.OffTick[orders.off_tick.upper()],
+        deduplicate=codes.Deduplicate[orders.deduplicate.upper()],
         flat_day_end="day_end" in orders.flat_at,
         flat_run_end="run_end" in orders.flat_at,
         initial_margin=int(margin),

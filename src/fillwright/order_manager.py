@@ -20,7 +20,7 @@ from fillwright.config.schema import Config, FixedSizing, FractionSizing
 from fillwright.errors import UsageError
 from fillwright.kernel import intake
 from fillwright.kernel.state import TICKET, State
-from fillwright.model.codes import OrderFlag, OrderStatus, OrderType, Reason, Side, SizeMode, TimeInForce
+from fillwright.model.codes import Action, OrderFlag, OrderStatus, OrderType, Reason, Side, SizeMode, TimeInForce
 from fillwright.model.instrument import RATE_SCALE, Instrument
 from fillwright.model.lifecycle import TERMINAL
 
@@ -33,6 +33,7 @@ _MARKET, _LIMIT, _STOP, _STOP_LIMIT = (
     int(kind) for kind in (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 )
 _UNITS, _TARGET_UNITS, _CLOSE = int(SizeMode.UNITS), int(SizeMode.TARGET_UNITS), int(SizeMode.CLOSE)
+_ANY, _OPEN, _ADD, _REDUCE, _REVERSE = (int(action) for action in Action)
 _LOT_TOLERANCE = 1e-9
 """A quantity this close (relatively) to a whole lot counts as that lot: 0.3 x 10 is 2.9999999999999996."""
 
@@ -209,21 +210,72 @@ class OrderManager:
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
+        reduce_only: bool = False,
     ) -> Order:  # fmt: skip
         """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity: exactly one of them, or none where
         the configuration has a ``sizing``. With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market
         order. ``expire`` (a datetime with zone, or int ns UTC) goes with ``tif="GTD"``. ``lot`` is the number of the lot (see
-        :meth:`lots`) that it closes first, where the account books lots ``specific``.
+        :meth:`lots`) that it closes first, where the account books lots ``specific``. With ``reduce_only`` it never takes the position
+        past zero: it is made smaller (SHRUNK_TO_POSITION) or ends (NO_POSITION, NOTHING_TO_REDUCE).
         """
-        return self._order(1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+        way = (1, _REDUCE if reduce_only else _ANY)
+        return self._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
+        reduce_only: bool = False,
     ) -> Order:  # fmt: skip
         """Sell; the arguments are those of :meth:`buy`. Selling more than there is goes short (margin accounts only)."""
-        return self._order(-1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+        way = (-1, _REDUCE if reduce_only else _ANY)
+        return self._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+
+    def open(
+        self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Open a position: the :meth:`buy`, or for a negative size the :meth:`sell`, of its size.
+
+        DENIED with POSITION_EXISTS where there is one. In all position operations live market orders count as filled, as they do
+        in targets, and resting limit and stop orders do not.
+        """
+        sides = [_split(size) for size in (quantity, value, weight)]
+        (one, _), (two, _), (three, _) = sides
+        side = min(side for _, side in sides)
+        return self._order((side, _OPEN), symbol, one, two, three, limit, None, None, None, tag, rule_id, None)
+
+    def add(
+        self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Make the position larger on the side it has: a buy where it is long, a sell where it is short; sizes are positive.
+
+        DENIED with NO_POSITION where there is none.
+        """
+        return self._order((0, _ADD), symbol, quantity, value, weight, limit, None, None, None, tag, rule_id, None)
+
+    def reduce(
+        self, symbol: str, quantity: Number, *, limit: Number | None = None, stop: Number | None = None, tag: str | None = None,
+        rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Make the position smaller, to zero at most: the ``reduce_only`` sell of a long position, buy of a short one.
+
+        A larger quantity is cut to what there is (event SHRINK, SHRUNK_TO_POSITION), at the decision and again when it trades; DENIED
+        with NO_POSITION where there is none, CANCELED with NOTHING_TO_REDUCE where it has gone in the meantime.
+        """
+        return self._order((0, _REDUCE), symbol, quantity, None, None, limit, stop, None, None, tag, rule_id, None)
+
+    def reverse(
+        self, symbol: str, quantity: Number | None = None, *, tag: str | None = None, rule_id: str | None = None
+    ) -> Order:
+        """Bring the position to the other side: as large as it is, or to ``quantity`` (positive); the target that means that.
+
+        Returns the closing order where ``orders.reversal`` makes two. DENIED with NO_POSITION where there is none.
+        """
+        i = self._instrument(symbol)
+        lots = 0 if quantity is None else self._positive(to_lots(quantity, self._lot_scale[i]), "quantity", quantity)
+        return Order(self, self._submit(i, (0, _REVERSE), _TARGET_UNITS, lots, _MARKET, self._tif, 0, 0, 0, tag, rule_id))
 
     def target(self, symbol: str, quantity: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
         """Bring the position to ``quantity`` units (negative = short) with market orders. None if it is there already."""
@@ -307,7 +359,7 @@ class OrderManager:
     # -- inside ----------------------------------------------------------------------------------------------------------
 
     def _order(
-        self, side: int, symbol: str, quantity: Number | None, value: Number | None, weight: Number | None,
+        self, way: tuple[int, int], symbol: str, quantity: Number | None, value: Number | None, weight: Number | None,
         limit: Number | None, stop: Number | None, tif: str | None, expire: datetime | int | None, tag: str | None,
         rule_id: str | None, lot: int | None,
     ) -> Order:  # fmt: skip
@@ -324,7 +376,7 @@ class OrderManager:
         life = self._tif if tif is None else _tif_code(tif)
         until = 0 if expire is None and life != TimeInForce.GTD else _expiry(expire, life)
         named = 0 if lot is None else self._lot(lot)
-        number = self._submit(i, side, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id, named)
+        number = self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id, named)
         return Order(self, number)
 
     def _size(self, i: int, quantity: Number | None, value: Number | None, weight: Number | None) -> tuple[int, int]:
@@ -358,23 +410,24 @@ class OrderManager:
         return self._target(i, mode, direction * size, tag, rule_id)
 
     def _target(self, i: int, mode: int, size: int, tag: str | None, rule_id: str | None) -> Order | None:
-        number = self._submit(i, 0, mode, size, _MARKET, self._tif, 0, 0, 0, tag, rule_id)
+        number = self._submit(i, (0, _ANY), mode, size, _MARKET, self._tif, 0, 0, 0, tag, rule_id)
         return None if number == intake.NO_CHANGE else Order(self, number)
 
     def _submit(
-        self, i: int, side: int, mode: int, size: int, kind: int, tif: int, limit: int, stop: int, expire: int, tag: str | None,
+        self, i: int, way: tuple[int, int], mode: int, size: int, kind: int, tif: int, limit: int, stop: int, expire: int,
+        tag: str | None,
         rule_id: str | None, lot: int = 0,
     ) -> int:  # fmt: skip
         rule = -1 if rule_id is None else self._code(1, rule_id)
         note = -1 if tag is None else self._code(0, tag)
         try:
-            _PACK(self._buffer, 0, i, side, mode, size, kind, tif, limit, stop, expire, rule, note, 0, 0, 0, lot)
+            _PACK(self._buffer, 0, i, way[0], mode, size, kind, tif, limit, stop, expire, rule, note, 0, way[1], lot)
         except struct.error:
             raise UsageError("the size or a price of the order is too large to be counted", remedy="give a smaller one") from None
         number = int(intake.submit(self._address))
         if number == intake.NO_ROOM:
             self.state.grow()
-            return self._submit(i, side, mode, size, kind, tif, limit, stop, expire, tag, rule_id, lot)
+            return self._submit(i, way, mode, size, kind, tif, limit, stop, expire, tag, rule_id, lot)
         return number
 
     def _batch(self, names: Iterable[str], mode: SizeMode, sizes: list[int]) -> None:
@@ -388,7 +441,7 @@ class OrderManager:
         cells[:, 0] = instruments
         cells[:, 1] = mode
         cells[:, 2] = sizes
-        _PACK(self._buffer, 0, 0, 0, 0, 0, _MARKET, self._tif, 0, 0, 0, -1, -1, 0, 0, 0, 0)
+        _PACK(self._buffer, 0, 0, 0, 0, 0, _MARKET, self._tif, 0, 0, 0, -1, -1, 0, 0, 0)
         while self._call(lambda: int(intake.submit_targets(self._address, cells.ctypes.data, count))) == intake.NO_ROOM:
             self.state.scalars["room"] = max(int(self.state.scalars["room"]), 3 * count)
 
@@ -443,6 +496,14 @@ class OrderManager:
         if units <= 0:
             raise UsageError(f"{name} must be positive, got {given}", remedy=f"leave {name} out where there is none")
         return units
+
+
+def _split(size: Number | None) -> tuple[Number | None, int]:
+    """A signed size as (size, side); what is no number is left for later checks."""
+    try:
+        return (-size, -1) if size is not None and size < 0 else (size, 1)
+    except (TypeError, ArithmeticError):
+        return size, 1
 
 
 def _tif_code(tif: str) -> int:

@@ -62,7 +62,7 @@ def test_a_changed_equity_is_noticed() -> None:
     equity[77] += 1
     broken = Result(type(record)(**{**vars(record), "equity": equity}))
     assert [check.name for check in broken.certificate.checks if not check.ok] == ["equity"]
-    assert "number 77" in broken.certificate.line() and "NOT RECONCILED" in str(broken)
+    assert "equity row 77 column equity" in broken.certificate.line() and "NOT RECONCILED" in str(broken)
 
 
 def test_a_lost_intent_is_noticed() -> None:

@@ -6,7 +6,7 @@ in the callback at that time:
 
     09:31 buy 10 limit 99.50 DAY        09:32 sell 5 stop 98        09:32 target -5        09:33 close
     09:31 buy value 5000                09:32 cancel 0              09:33 replace 0 limit 99 quantity 20
-    09:31 buy 10 limit 99 GTD until 09:40
+    09:31 buy 10 limit 99 GTD until 09:40      09:32 open -10      09:33 add 5      09:34 reduce 3      09:35 reverse
 
 A fill reads ``09:31 open buy 10 @ 100.00 fee 0`` (its time, where on the path of the bar, and the order's side). Everything runs
 through ``fw.run``, and the books of every scenario must reconcile.
@@ -104,6 +104,8 @@ class Script(fw.Strategy):
             word = words.pop(0)
             if word in WORDS:
                 options[WORDS[word]] = Decimal(words.pop(0))
+            elif word == "reduce_only":
+                options["reduce_only"] = True
             elif word == "until":
                 options["expire"] = moment(words.pop(0), self.zone)
             elif word.isalpha():
@@ -111,7 +113,7 @@ class Script(fw.Strategy):
             else:
                 options["number"] = Decimal(word)
         number = options.pop("number", None)
-        if verb in ("buy", "sell"):
+        if verb in ("buy", "sell", "open", "add", "reduce", "reverse"):
             self.given.append(getattr(self, verb)(symbol, number, **options))
         elif verb in ("target", "target_value", "target_weight"):
             getattr(self, verb)(symbol, number)

@@ -133,7 +133,9 @@ class Run(Section):
         "Bars before the first callback; auto = the largest look-back that the strategy declares.", "auto", unit="bars"
     )
     isolation: Literal["warn", "strict"] = _leaf(
-        "What to do when something outside the run was changed by it: report it, or fail the run.", "warn"
+        "What to do when something outside the run was changed by it: report it, or fail the run. strict also compares the memory of the "
+        "run with its journal as it goes.",
+        "warn",
     )
     checkpoint: Checkpoint = _leaf("Checkpoints, from which `fillwright resume` and `fork` go on.", factory=Checkpoint)
 
@@ -421,6 +423,10 @@ class Orders(Section):
     )
     off_tick: Literal["reject", "passive", "nearest"] = _leaf(
         "What happens to an order price that is not on the tick. passive = away from the market.", "reject"
+    )
+    deduplicate: Literal["none", "per_instant", "per_run"] = _leaf(
+        "How often a rule_id is acted on: without limit, once at an instant, or once in a run. Orders without one always are.",
+        "none",
     )
 
 

@@ -40,7 +40,7 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
     s["uniform"] = int(len(offsets) == len(market.offsets) and len(market.event_feed) == len(instants) * len(market.feeds))
     s["now"] = instants[0]
     for name in ("seed", "latency_ns", "account_type", "fill_when", "path", "participation", "clamp_to_range", "reversal",
-                 "on_short_cash", "off_tick", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
+                 "on_short_cash", "off_tick", "deduplicate", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
                  "max_open_positions", "max_position_fraction"):  # fmt: skip
         s[name] = int(getattr(terms, name))
     s["lots_method"] = int(terms.lots)

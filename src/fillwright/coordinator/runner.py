@@ -32,6 +32,7 @@ from fillwright.coordinator.interrupt import listening
 from fillwright.coordinator.isolation import Snapshot
 from fillwright.coordinator.memory import lay_out
 from fillwright.coordinator.origin import DECLARED, Origin, facts_of
+from fillwright.coordinator.watch import audit
 from fillwright.data.fx import FxSource, rate_sources
 from fillwright.data.load import load_market
 from fillwright.data.market import Market
@@ -313,6 +314,7 @@ class Run:
                 memory.grow()
                 continue
             self._deliver()
+            self._compare_books(memory)
             if outcome == kernel_state.STOPPED:
                 raise self._stopped()
             if outcome == kernel_state.FAULT:
@@ -350,10 +352,20 @@ class Run:
         if int(memory.scalars["fault"]):
             raise self._fault()
         self._deliver()
+        self._compare_books(memory)
         try:
             self._driver.stop()
         except Exception as error:
             raise self._user_error(error) from error
+
+    def _compare_books(self, memory: kernel_state.State) -> None:
+        """Under strict isolation: nobody but the engine has written into the memory."""
+        if self.config.run.isolation != "strict" or self._driver.error is not None:
+            return
+        none = np.zeros(0, np.int64)
+        tables = {name: memory.table(name) for name in kernel_state.GROWING if name != "commands"}
+        record = RunRecord(tables, self.market, none, none, self._names(), self._terms.currencies, self._fx, self.config)
+        audit(record, memory, self._data_time())
 
     def _deliver(self) -> None:
         if not self._subscribed or self._memory is None:

@@ -15,8 +15,10 @@ def _constants(enum: type[IntEnum]) -> Any:
 
 
 AccountType = _constants(codes.AccountType)
+Action = _constants(codes.Action)
 BarPath = _constants(codes.BarPath)
 Books = _constants(codes.Account)
+Deduplicate = _constants(codes.Deduplicate)
 ExitReason = _constants(codes.ExitReason)
 FillWhen = _constants(codes.FillWhen)
 Liquidity = _constants(codes.Liquidity)
@@ -36,6 +38,7 @@ PENDING_CANCEL = int(codes.OrderFlag.PENDING_CANCEL)
 PENDING_REPLACE = int(codes.OrderFlag.PENDING_REPLACE)
 HELD = int(codes.OrderFlag.HELD)
 TRIGGERED = int(codes.OrderFlag.TRIGGERED)
+REDUCE_ONLY = int(codes.OrderFlag.REDUCE_ONLY)
 CLOSING = int(codes.OrderFlag.CLOSING)
 SIZED = int(codes.OrderFlag.SIZED)
 ENGINE = int(codes.OrderFlag.ENGINE)

@@ -31,7 +31,7 @@ from fillwright.kernel.state import (
 HEADER = ("offsets", "instruments", "sizes", "actions", "mode", "scratch")
 """A schedule: addresses of int64[instants + 1], int32[cells], int64[cells] and uint8[cells], the size mode of all cells, and the
 address of int64[4 x most cells of one instant] that belongs to the run. A schedule of orders has, beside its offsets, only
-``sizes``: int64[cells, 15], the fields of TICKET."""
+``sizes``: int64[cells, 14], the fields of TICKET."""
 
 EXIT_LONG, EXIT_SHORT, ENTER_LONG, ENTER_SHORT = 0, 1, 2, 3
 """Actions of signals."""

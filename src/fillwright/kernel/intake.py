@@ -11,7 +11,10 @@ from fillwright.kernel._codes import (
     HELD,
     PENDING_CANCEL,
     PENDING_REPLACE,
+    REDUCE_ONLY,
     SIZED,
+    Action,
+    Deduplicate,
     ExitReason,
     OffTick,
     OrderEvent,
@@ -22,7 +25,7 @@ from fillwright.kernel._codes import (
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_fresh, has_limit, has_stop, on_tick, slippage, value
-from fillwright.kernel.orders import blank_order, emit, emit_numbers, is_live, push_command, resize, submit_order
+from fillwright.kernel.orders import blank_order, deny, emit, emit_numbers, is_live, push_command, resize, submit_order
 from fillwright.kernel.state import (
     CANCEL,
     FAULT_ROOM,
@@ -185,10 +188,10 @@ def _fix_tick(s, instrument, price, down):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _deny(s, o, reason, needed, had):  # type: ignore[no-untyped-def]
-    order_at(s, o)["done_at"] = s["now"]
-    emit_numbers(s, o, OrderEvent.DENY, s["now"], reason, needed, had)
-    return False
+def _projected(s, strategy, i):  # type: ignore[no-untyped-def]
+    """Position as it will be when all live market orders have filled."""
+    book = book_at(s, strategy * s["n_instruments"] + i)
+    return book["position"] + book["pending"]
 
 
 @jit
@@ -210,26 +213,28 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     side = order["side"]
     instrument = instrument_at(s, i)
     if not _is_priced(s, i):
-        return _deny(s, o, Reason.NO_PRICE_YET, 0, 0)
+        return deny(s, o, Reason.NO_PRICE_YET, 0, 0)
     position = instrument["position"]
     if s["liquidating"] != 0 and not (position * side < 0 and 0 < order["quantity"] <= abs(position)):
-        return _deny(s, o, Reason.UNDER_MAINTENANCE, 0, 0)
+        return deny(s, o, Reason.UNDER_MAINTENANCE, 0, 0)
     if order["lot_id"] >= 0 and not _can_close(s, order):
-        return _deny(s, o, Reason.LOT_NOT_OPEN, 0, 0)
+        return deny(s, o, Reason.LOT_NOT_OPEN, 0, 0)
     if has_limit(order["type"]):
         price = _fix_tick(s, instrument, order["limit_price"], side > 0)
         if price == 0:
-            return _deny(s, o, Reason.OFF_TICK, 0, 0)
+            return deny(s, o, Reason.OFF_TICK, 0, 0)
         order["limit_price"] = price
     if has_stop(order["type"]):
         price = _fix_tick(s, instrument, order["stop_price"], side < 0)
         if price == 0:
-            return _deny(s, o, Reason.OFF_TICK, 0, 0)
+            return deny(s, o, Reason.OFF_TICK, 0, 0)
         order["stop_price"] = price
     if order["quantity"] <= 0:
-        return _deny(s, o, Reason.ZERO_QUANTITY, 0, 0)
+        return deny(s, o, Reason.ZERO_QUANTITY, 0, 0)
     start = _start_position(s, order)
     asked = order["quantity"]
+    if order["flags"] & REDUCE_ONLY != 0:
+        asked = min(asked, -side * _projected(s, order["strategy"], i))
     lots = asked
     for which in range(4):
         if abs(start + side * lots) > abs(start):
@@ -240,9 +245,13 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
                     allowed = _within(s, i, start, side, lots, reason, had)
                 if allowed <= 0:
                     order["quantity"] = lots
-                    return _deny(s, o, reason, needed, had)
+                    return deny(s, o, reason, needed, had)
                 lots = allowed
     submit_order(s, o)
+    whole = order["quantity"]
+    if asked != whole:
+        resize(s, o, asked)
+        emit_numbers(s, o, OrderEvent.SHRINK, s["now"], Reason.SHRUNK_TO_POSITION, whole, asked)
     if lots != asked:
         _shrink_to_limits(s, o, asked)
     push_command(s, NEW_ORDER, o, 0, 0, 0)
@@ -279,6 +288,8 @@ def _ticket_order(s, side, lots, intent):  # type: ignore[no-untyped-def]
     order["exit_reason"] = ExitReason.SIGNAL
     if _is_sized(s["t_size_mode"]):
         order["flags"] |= SIZED
+    if s["t_action"] == Action.REDUCE:
+        order["flags"] |= REDUCE_ONLY
     return o
 
 
@@ -315,13 +326,6 @@ def _target_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
         return 0
     lots = _lots_for(s, i, _money_of(s, mode, abs(size)))
     return -lots if size < 0 else lots
-
-
-@jit
-def _projected(s, strategy, i):  # type: ignore[no-untyped-def]
-    """Position as it will be when all live market orders have filled."""
-    book = book_at(s, strategy * s["n_instruments"] + i)
-    return book["position"] + book["pending"]
 
 
 @jit
@@ -376,6 +380,57 @@ def _has_room(s, orders):  # type: ignore[no-untyped-def]
     return False
 
 
+@jit
+def _acted_on(s):  # type: ignore[no-untyped-def]
+    """Whether the ticket's rule has an order already: at this instant, or in this run."""
+    rule = s["t_rule"]
+    if rule >= s["rules"]:  # rules are numbered as they are first named: this one is
+        s["rules"] = rule + 1
+        return False
+    o = s["n_orders"] - 1
+    while o >= 0:
+        order = order_at(s, o)
+        if s["deduplicate"] == Deduplicate.PER_INSTANT and order["decided_at"] < s["now"]:
+            return False
+        if order["rule_id"] == rule:
+            return True
+        o -= 1
+    return False
+
+
+@jit
+def _settle_action(s):  # type: ignore[no-untyped-def]
+    """Give the ticket of open, add, reduce or reverse its side and size from the position; returns why it cannot be, 0 if it can."""
+    held = _projected(s, s["t_strategy"], s["t_instrument"])
+    toward = 1 if held > 0 else -1
+    action = s["t_action"]
+    if action == Action.OPEN:
+        return Reason.POSITION_EXISTS if held != 0 else 0
+    if action == Action.REDUCE:
+        if s["t_side"] == 0:
+            s["t_side"] = -toward
+        return Reason.NO_POSITION if held * s["t_side"] >= 0 else 0
+    if action == Action.ADD:
+        s["t_side"] = toward
+    elif s["t_size"] == 0:
+        s["t_size"] = -held
+    else:
+        s["t_size"] = -toward * s["t_size"]
+    return Reason.NO_POSITION if held == 0 else 0
+
+
+@jit
+def _refuse_ticket(s, intent, reason):  # type: ignore[no-untyped-def]
+    """An order on record that says why the ticket was not acted on."""
+    lots = s["t_size"] if s["t_size_mode"] == SizeMode.UNITS else 0
+    side = s["t_side"]
+    if side == 0:
+        side = -1 if s["t_size"] < 0 else 1
+    o = _ticket_order(s, side, lots, intent)
+    deny(s, o, reason, 0, 0)
+    return o
+
+
 @entry("int64(int64)")
 def submit(address):  # type: ignore[no-untyped-def]
     """Act on the ticket: one intent. Returns the (first) order's number, NO_CHANGE, or NO_ROOM: enlarge and call again."""
@@ -385,6 +440,12 @@ def submit(address):  # type: ignore[no-untyped-def]
     expect_bar(s, s["t_instrument"])
     intent = s["intents"]
     s["intents"] = intent + 1
+    if s["deduplicate"] != Deduplicate.NONE and s["t_rule"] >= 0 and _acted_on(s):
+        return _refuse_ticket(s, intent, Reason.DUPLICATE_RULE)
+    if s["t_action"] != Action.ANY:
+        reason = _settle_action(s)
+        if reason != 0:
+            return _refuse_ticket(s, intent, reason)
     mode = s["t_size_mode"]
     if mode == SizeMode.UNITS or mode == SizeMode.VALUE or mode == SizeMode.WEIGHT:
         return _place(s, intent)

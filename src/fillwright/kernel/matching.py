@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fillwright.kernel._codes import (
     HELD,
+    REDUCE_ONLY,
     TRIGGERED,
     BarPath,
     ExitReason,
@@ -23,17 +24,19 @@ from fillwright.kernel.ledger import book_fill
 from fillwright.kernel.margin import set_mark
 from fillwright.kernel.models import RATE_SCALE, charged, has_limit, has_stop, limit_step, raw_fee, slippage, tick_step, value
 from fillwright.kernel.orders import (
-    add_pending,
+    accept,
+    add_fill,
     close_order,
     emit,
     end_order,
     fund,
     is_live,
     is_market,
-    link_last,
+    keep_to_position,
     release,
     reserve_rest,
     submit_order,
+    trigger,
 )
 from fillwright.kernel.orders import engine_order as new_engine_order
 from fillwright.kernel.rng import uniform
@@ -174,8 +177,8 @@ def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: 
     fill = fill_at(s, f)
     price = reference + slip + limited + rounded
     notional = value(bar, price, lots)
-    order["fee_raw"] += raw_fee(bar, lots, notional, maker, order["cum_quantity"] == 0)
-    fee = charged(bar, order["fee_raw"], order["fee"])
+    total = order["fee_raw"] + raw_fee(bar, lots, notional, maker, order["cum_quantity"] == 0)
+    fee = charged(bar, total, order["fee"])
     fill["fill_id"] = f
     fill["order_id"] = o
     fill["strategy"] = order["strategy"]
@@ -198,11 +201,7 @@ def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: 
     fill["queue_ahead"] = -1
     fill["reported_at"] = s["now"]
     expect_fill(s["fills"], f + 1)
-    order["cum_quantity"] += lots
-    order["leaves_quantity"] -= lots
-    order["cum_notional"] += notional
-    order["fee"] += fee
-    add_pending(s, order, -lots)
+    add_fill(s, order, lots, notional, total, fee)
     if bar["volume_left"] >= 0:
         bar["volume_left"] -= lots
     return f
@@ -214,6 +213,8 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
     order = order_at(s, o)
     i = order["symbol"]
     bar = instrument_at(s, i)
+    if order["flags"] & REDUCE_ONLY != 0 and not keep_to_position(s, o, time):
+        return
     lots = order["leaves_quantity"]
     if bar["volume_left"] >= 0:
         lots = min(lots, bar["volume_left"])
@@ -257,12 +258,6 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
 
 
 @jit
-def _trigger(s, o, time):  # type: ignore[no-untyped-def]
-    order_at(s, o)["flags"] |= TRIGGERED
-    emit(s, o, OrderEvent.TRIGGER, time, 0)
-
-
-@jit
 def _meet_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
     """Order o meets one price; a FOK order that cannot fill there as a whole ends."""
     _try_point(s, o, price, stage, path, time)
@@ -285,7 +280,7 @@ def _try_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
     if has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
         if side * (price - order["stop_price"]) < 0:
             return
-        _trigger(s, o, time)
+        trigger(s, o, time)
         if order["type"] == OrderType.STOP:
             execute(s, o, price, False, stage, path, time)
             return
@@ -307,7 +302,7 @@ def _meet_segment(s, o, start, end, stage, path, time):  # type: ignore[no-untyp
         if not toward_stop or side * (end - order["stop_price"]) < 0:
             return
         price = max(order["stop_price"], start) if side > 0 else min(order["stop_price"], start)
-        _trigger(s, o, time)
+        trigger(s, o, time)
         if order["type"] == OrderType.STOP or side * (order["limit_price"] - price) >= 0:
             execute(s, o, price, False, stage, path, time)
     elif has_limit(order["type"]) and not toward_stop and side * (order["limit_price"] - end) >= bar["through"]:
@@ -393,10 +388,7 @@ def match_lookahead(s):  # type: ignore[no-untyped-def]
 def accept_engine_order(s, o):  # type: ignore[no-untyped-def]
     """Submit an engine order and have it accepted at once."""
     submit_order(s, o)
-    order = order_at(s, o)
-    order["accepted"] = 1
-    emit(s, o, OrderEvent.ACCEPT, order["arrived_at"], 0)
-    link_last(s, o)
+    accept(s, o, order_at(s, o)["arrived_at"])
 
 
 @jit

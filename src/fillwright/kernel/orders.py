@@ -197,6 +197,32 @@ def refuse(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
 
 
 @jit
+def deny(s, o, reason, needed, had):  # type: ignore[no-untyped-def]
+    """Our own refusal of an order that was never sent."""
+    order_at(s, o)["done_at"] = s["now"]
+    emit_numbers(s, o, OrderEvent.DENY, s["now"], reason, needed, had)
+    return False
+
+
+@jit
+def trigger(s, o, time):  # type: ignore[no-untyped-def]
+    """The stop of order o has been reached."""
+    order_at(s, o)["flags"] |= TRIGGERED
+    emit(s, o, OrderEvent.TRIGGER, time, 0)
+
+
+@jit
+def add_fill(s, order, lots, notional, fee_raw, fee):  # type: ignore[no-untyped-def]
+    """The order's own sums after a fill; ``fee_raw`` is its fee so far before minimum and maximum."""
+    order["fee_raw"] = fee_raw
+    order["cum_quantity"] += lots
+    order["leaves_quantity"] -= lots
+    order["cum_notional"] += notional
+    order["fee"] += fee
+    add_pending(s, order, -lots)
+
+
+@jit
 def shrinks(s, order):  # type: ignore[no-untyped-def]
     """Whether an order becomes smaller, rather than being refused, when funds are short."""
     if order["tif"] == TimeInForce.FOK:
@@ -214,6 +240,21 @@ def resize(s, o, quantity):  # type: ignore[no-untyped-def]
     add_pending(s, order, change)
     order["quantity"] = quantity
     order["leaves_quantity"] += change
+
+
+@jit
+def keep_to_position(s, o, time):  # type: ignore[no-untyped-def]
+    """A reduce-only order becomes no larger than what it can still reduce, and ends where that is nothing. True if it lives."""
+    order = order_at(s, o)
+    lots = order["leaves_quantity"]
+    held = -order["side"] * book_at(s, order["strategy"] * s["n_instruments"] + order["symbol"])["position"]
+    if held <= 0:
+        end_order(s, o, OrderEvent.CANCEL, time, Reason.NOTHING_TO_REDUCE, lots, 0)
+        return False
+    if held < lots:
+        resize(s, o, order["cum_quantity"] + held)
+        emit_numbers(s, o, OrderEvent.SHRINK, time, Reason.SHRUNK_TO_POSITION, lots, held)
+    return True
 
 
 @jit
@@ -281,6 +322,14 @@ def release(s, o, time):  # type: ignore[no-untyped-def]
 
 
 @jit
+def accept(s, o, time):  # type: ignore[no-untyped-def]
+    """The broker has the order: it works from now on."""
+    order_at(s, o)["accepted"] = 1
+    emit(s, o, OrderEvent.ACCEPT, time, 0)
+    link_last(s, o)
+
+
+@jit
 def accept_new(s, o, time):  # type: ignore[no-untyped-def]
     """A new order reaches the broker."""
     order = order_at(s, o)
@@ -293,9 +342,7 @@ def accept_new(s, o, time):  # type: ignore[no-untyped-def]
         if fund(s, o, time, order["leaves_quantity"], order_price(s, order), False) == 0:
             return
         reserve_rest(s, order)
-    order["accepted"] = 1
-    emit(s, o, OrderEvent.ACCEPT, time, 0)
-    link_last(s, o)
+    accept(s, o, time)
 
 
 @jit
@@ -419,19 +466,13 @@ def push_command(s, kind, o, quantity, limit, stop):  # type: ignore[no-untyped-
 
 
 @jit
-def expire(s, o, time, reason):  # type: ignore[no-untyped-def]
-    """An order reaches the end of its life."""
-    end_order(s, o, OrderEvent.EXPIRE, time, reason, 0, 0)
-
-
-@jit
 def expire_gtd(s):  # type: ignore[no-untyped-def]
     """GTD orders whose last time lies before now expire, in list order."""
     o = s["work_head"]
     while o >= 0:
         following = order_at(s, o)["next"]
         if order_at(s, o)["tif"] == TimeInForce.GTD and order_at(s, o)["expire_at"] < s["now"] and is_live(order_at(s, o)):
-            expire(s, o, order_at(s, o)["expire_at"], Reason.GTD_REACHED)
+            end_order(s, o, OrderEvent.EXPIRE, order_at(s, o)["expire_at"], Reason.GTD_REACHED, 0, 0)
         o = following
 
 
@@ -443,7 +484,7 @@ def expire_day(s, i, close_time):  # type: ignore[no-untyped-def]
         following = order_at(s, o)["next"]
         order = order_at(s, o)
         if order["symbol"] == i and order["tif"] == TimeInForce.DAY and order["arrived_at"] < close_time and is_live(order):
-            expire(s, o, close_time, Reason.DAY_END)
+            end_order(s, o, OrderEvent.EXPIRE, close_time, Reason.DAY_END, 0, 0)
         o = following
 
 

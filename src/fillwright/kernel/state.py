@@ -24,7 +24,7 @@ GROWING = ("orders", "order_events", "fills", "postings", "lot_closes", "lots", 
 
 TICKET = (
     "t_instrument", "t_side", "t_size_mode", "t_size", "t_type", "t_tif", "t_limit", "t_stop", "t_expire", "t_rule", "t_tag",
-    "t_strategy", "t_flags", "t_exit_reason", "t_lot",
+    "t_strategy", "t_action", "t_lot",
 )  # fmt: skip
 """The order form that a driver fills in before it calls ``submit``. ``t_lot`` is 1 + the lot that the order names, 0 = none."""
 
@@ -39,19 +39,19 @@ SCALARS = _record(
     "uniform", "self", "now", "instant", "stop_at", "first_callback",
     "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
     "seed", "latency_ns", "account_type", "lots_method", "fill_when", "path", "participation", "clamp_to_range", "reversal",
-    "on_short_cash", "off_tick", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
+    "on_short_cash", "off_tick", "deduplicate", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
     "max_open_positions", "max_position_fraction",
     # working list, queue, totals
-    "work_head", "work_tail", "n_working", "live", "gross", "liquidating", "entry",
-    "open_lots", "intents", "no_change", "bars", "ambiguous",
+    "work_head", "work_tail", "n_working", "live", "liquidating", "entry",
+    "open_lots", "intents", "no_change", "rules", "bars", "ambiguous",
     "peak", "trough", "drawdown", "drawdown_peak",
 )  # fmt: skip
 
 INSTRUMENT = _record(
-    "feed", "currency", "mul", "div", "tick", "price_scale", "lot_scale", "has_volume",
+    "feed", "currency", "mul", "div", "tick", "price_scale", "lot_scale",
     "slip_rate", "slip_ticks", "fee_order", "fee_unit", "fee_taker", "fee_maker", "fee_min", "fee_max", "through",
     "max_position", "max_order",
-    "safe_lots", "mark", "value", "position", "row", "bar", "volume_left", "live",
+    "safe_lots", "mark", "value", "position", "bar", "volume_left", "live",
     "path", "open", "first", "second", "close", "high", "low", "open_time", "close_time",
 )  # fmt: skip
 

@@ -98,6 +98,7 @@ def _orders(old: Previous, new: Translated) -> None:
     new.put("execution.participation", None, comment="the old broker had no volume cap")
     new.put("execution.clamp_to_range", False)
     new.put("orders.reversal", "two_orders", comment="close, then open")
+    new.put("orders.deduplicate", "per_run", comment="the old order manager acted once on a rule_id")
     for key in old.find("broker.delay"):
         if key.value != 0:
             old.report.append(f"NOT YET HANDLED: {key.text} = {key.value!r}: orders meet the next market event")

@@ -137,6 +137,9 @@ class Reason(IntEnum):
     TRADING_HALTED = 14
     SCALE_IN_NOT_ALLOWED = 15
     LOT_NOT_OPEN = 16
+    POSITION_EXISTS = 20
+    NO_POSITION = 21
+    DUPLICATE_RULE = 22
     # ends of an order
     CANCELED_BY_USER = 30
     IOC_REMAINDER = 31
@@ -148,12 +151,14 @@ class Reason(IntEnum):
     LIQUIDATION = 37
     REPLACED_TO_FILLED = 38
     FLAT_AT = 39
+    NOTHING_TO_REDUCE = 40
     # changes
     SHRUNK_TO_CASH = 50
     SHRUNK_TO_MARGIN = 51
     ORDER_IS_DONE = 52
     NOTHING_TO_CHANGE = 53
     QUANTITY_BELOW_FILLED = 54
+    SHRUNK_TO_POSITION = 55
 
 
 class Account(IntEnum):
@@ -251,6 +256,24 @@ class Reversal(IntEnum):
 
     ONE_ORDER = 1
     TWO_ORDERS = 2
+
+
+class Action(IntEnum):
+    """What an intent means to do with the position; the rules are in ``docs/execution_rules.md`` §2."""
+
+    ANY = 0
+    OPEN = 1
+    ADD = 2
+    REDUCE = 3
+    REVERSE = 4
+
+
+class Deduplicate(IntEnum):
+    """How often a rule is acted on."""
+
+    NONE = 0
+    PER_INSTANT = 1
+    PER_RUN = 2
 
 
 class ShortCash(IntEnum):

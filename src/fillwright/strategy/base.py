@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from fillwright.errors import UsageError
 from fillwright.kernel import advance
+from fillwright.model.codes import Action
 from fillwright.order_manager import Number, OpenLot, Order, OrderManager, Tif
 from fillwright.strategy.params import Param, StateField, checked, declared, fresh
 from fillwright.strategy.views import History, Position, Series, to_datetime
@@ -128,8 +129,16 @@ class Strategy:
         """Cash and positions at their marks, in account currency."""
         return float(int(advance.equity_of(self._desk.state.address)) / self._desk.money_scale)
 
-    def position(self, symbol: str) -> Position:
-        """The position in an instrument."""
+    def position(self, symbol: str, position_id: int | None = None) -> Position:
+        """The position in an instrument: a view with ``open``, ``add``, ``reduce``, ``close`` and ``reverse``.
+
+        Accounts net: an instrument has one position, and a ``position_id`` is a UsageError.
+        """
+        if position_id is not None:
+            raise UsageError(
+                f"there is no position {position_id} in {symbol}: accounts net, and an instrument has one position",
+                remedy=f"self.position({symbol!r})",
+            )
         return self._desk.position(symbol)
 
     def lots(self, symbol: str) -> list[OpenLot]:
@@ -142,17 +151,48 @@ class Strategy:
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
+        reduce_only: bool = False,
     ) -> Order:  # fmt: skip
         """Buy: see :meth:`OrderManager.buy`."""
-        return self._orders._order(1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+        way = (1, Action.REDUCE if reduce_only else Action.ANY)
+        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
+        reduce_only: bool = False,
     ) -> Order:  # fmt: skip
         """Sell: see :meth:`OrderManager.sell`."""
-        return self._orders._order(-1, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+        way = (-1, Action.REDUCE if reduce_only else Action.ANY)
+        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+
+    def open(
+        self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Open a position, long or (negative) short, where there is none: see :meth:`OrderManager.open`."""
+        return self._orders.open(symbol, quantity, value=value, weight=weight, limit=limit, tag=tag, rule_id=rule_id)
+
+    def add(
+        self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Make the position larger on the side it has: see :meth:`OrderManager.add`."""
+        return self._orders.add(symbol, quantity, value=value, weight=weight, limit=limit, tag=tag, rule_id=rule_id)
+
+    def reduce(
+        self, symbol: str, quantity: Number, *, limit: Number | None = None, stop: Number | None = None, tag: str | None = None,
+        rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Make the position smaller, to zero at most: see :meth:`OrderManager.reduce`."""
+        return self._orders.reduce(symbol, quantity, limit=limit, stop=stop, tag=tag, rule_id=rule_id)
+
+    def reverse(
+        self, symbol: str, quantity: Number | None = None, *, tag: str | None = None, rule_id: str | None = None
+    ) -> Order:
+        """Bring the position to the other side: see :meth:`OrderManager.reverse`."""
+        return self._orders.reverse(symbol, quantity, tag=tag, rule_id=rule_id)
 
     def target(self, symbol: str, quantity: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
         """Bring the position to a quantity: see :meth:`OrderManager.target`."""

@@ -429,6 +429,8 @@ class Desk:
     def stop(self) -> None:
         """Call ``on_stop``."""
         self.strategy._orders = cast(OrderManager, AFTER_THE_RUN)
+        for position in self._positions.values():
+            position._orders = self.strategy._orders
         if hasattr(self.strategy, "on_stop"):
             for name, value in states_of(self.state).items():  # of a compiled strategy, whose state lived in the run's memory
                 setattr(self.strategy, name, value)
@@ -476,6 +478,6 @@ class Desk:
         if known is None:
             index = self.market.instrument_index(symbol)
             decimals = self.config.account.money_decimals
-            known = Position(self.state, index, self.market.instruments[index], self._clock, decimals)
+            known = Position(self.strategy._orders, self.state, index, self.market.instruments[index], self._clock, decimals)
             self._positions[symbol] = known
         return known

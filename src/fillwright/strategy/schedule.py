@@ -35,7 +35,7 @@ class Schedule:
     offsets      int64[instants + 1]: the cells of instant j are ``offsets[j]:offsets[j + 1]``
     mode         size mode of all cells
     instruments, actions   int32[cells], uint8[cells] (empty where a driver does not use them)
-    sizes        int64[cells] lots, money units or 10^-9; int64[cells, 15] tickets for a list of orders
+    sizes        int64[cells] lots, money units or 10^-9; int64[cells, 14] tickets for a list of orders
     """
 
     offsets: Ints

@@ -15,6 +15,7 @@ from fillwright.errors import UsageError
 from fillwright.indicators import crossed_above, crossed_below
 from fillwright.kernel.state import State
 from fillwright.model.instrument import Instrument
+from fillwright.order_manager import Number, Order, OrderManager
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -338,16 +339,17 @@ class Bars(Mapping[str, Bar]):
 
 
 class Position:
-    """The position in one instrument, as it is now."""
+    """The position in one instrument, as it is now, and what can be done with it."""
 
-    __slots__ = ("_clock", "_feed", "_index", "_instrument", "_money", "_state")
+    __slots__ = ("_clock", "_feed", "_index", "_instrument", "_money", "_orders", "_state")
 
-    def __init__(self, state: State, index: int, instrument: Instrument, clock: Clock, money_decimals: int) -> None:
+    def __init__(self, orders: OrderManager, state: State, index: int, instrument: Instrument, clock: Clock, money: int) -> None:
+        self._orders = orders
         self._state = state
         self._index = index
         self._instrument = instrument
         self._clock = clock
-        self._money = money_decimals
+        self._money = money
         self._feed = int(state.instruments[index]["feed"])
 
     @property
@@ -401,6 +403,37 @@ class Position:
         feed = self._clock.bars[self._feed]
         entered = int(np.searchsorted(np.frombuffer(feed._close_time, np.int64), int(lots[0]["instant"])))
         return self._clock.row(self._feed) - entered
+
+    def open(
+        self, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Open it, long or (negative) short, where there is none: see :meth:`OrderManager.open`."""
+        symbol = self._instrument.symbol
+        return self._orders.open(symbol, quantity, value=value, weight=weight, limit=limit, tag=tag, rule_id=rule_id)
+
+    def add(
+        self, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
+        limit: Number | None = None, tag: str | None = None, rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Make it larger on the side it has: see :meth:`OrderManager.add`."""
+        symbol = self._instrument.symbol
+        return self._orders.add(symbol, quantity, value=value, weight=weight, limit=limit, tag=tag, rule_id=rule_id)
+
+    def reduce(
+        self, quantity: Number, *, limit: Number | None = None, stop: Number | None = None, tag: str | None = None,
+        rule_id: str | None = None,
+    ) -> Order:  # fmt: skip
+        """Make it smaller, to zero at most: see :meth:`OrderManager.reduce`."""
+        return self._orders.reduce(self._instrument.symbol, quantity, limit=limit, stop=stop, tag=tag, rule_id=rule_id)
+
+    def close(self, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
+        """Bring it to zero. None if it is flat."""
+        return self._orders.close(self._instrument.symbol, tag=tag, rule_id=rule_id)
+
+    def reverse(self, quantity: Number | None = None, *, tag: str | None = None, rule_id: str | None = None) -> Order:
+        """Bring it to the other side: see :meth:`OrderManager.reverse`."""
+        return self._orders.reverse(self._instrument.symbol, quantity, tag=tag, rule_id=rule_id)
 
     def __repr__(self) -> str:
         return f"Position({self._instrument.symbol}: {self.quantity:g} at {self.average_price:g})"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fillwright.verify.reading import Array, Folder
+from fillwright.verify.rules import rule
 
 WIDTH = 100
 SHOWN = 5
@@ -142,7 +143,8 @@ class Audit:
             found, must = (Decimal(int(value)).scaleb(-scale) for value in (found, must))
         elif sheet.kinds[column] == "time":
             found, must = (moment(int(value)) for value in (found, must))
-        return f"{table}.parquet row {row} column {column}: found {found}, expected {must}"
+        why = rule(table, column)
+        return f"{table}.parquet row {row} column {column}: found {found}, expected {must}" + (f" ({why})" if why else "")
 
 
 def _array(values: Any, is_text: bool) -> Array:

@@ -1,0 +1,277 @@
+"""Who writes what: the table of owners, and the search for assignments that break it.
+
+A run's memory is records of named fields. Every assignment to one of them in the sources is found by its syntax; whose record it is
+follows from the accessor that the name came from (``order = order_at(s, o)``) or, for parameters, from the name itself.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fillwright.kernel import state
+from fillwright.model import columns
+from tidy.tree import Module
+
+RECORDS: dict[str, tuple[str, ...]] = {
+    "scalars": tuple(state.SCALARS.names or ()),
+    "instruments": tuple(state.INSTRUMENT.names or ()),
+    "currencies": tuple(state.CURRENCY.names or ()),
+    "feeds": tuple(state.FEED.names or ()),
+    "books": tuple(state.BOOK.names or ()),
+    "commands": tuple(state.COMMAND.names or ()),
+    **{name: tuple(c.name for c in getattr(columns, name.upper()).columns) for name in state.GROWING if name != "commands"},
+}
+"""Kinds of records of a run, and their fields."""
+
+ACCESSORS = {
+    "state_at": "scalars", "instrument_at": "instruments", "currency_at": "currencies", "feed_at": "feeds", "book_at": "books",
+    "command_at": "commands", "order_at": "orders", "order_event_at": "order_events", "fill_at": "fills", "posting_at": "postings",
+    "lot_close_at": "lot_closes", "lot_at": "lots",
+}  # fmt: skip
+PARAMETERS = {
+    "s": "scalars", "order": "orders", "book": "books", "fill": "fills", "instrument": "instruments", "bar": "instruments",
+    "feed": "feeds", "c": "currencies", "lot": "lots",
+}  # fmt: skip
+"""What a parameter of that name is, in the kernel."""
+
+ATTRIBUTES = {"scalars": "scalars", "_scalars": "scalars", "instruments": "instruments", "currencies": "currencies", "feeds": "feeds",
+              "books": "books"}  # fmt: skip
+"""Outside the kernel: records are reached as attributes of a State."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """One assignment: the record and field, and where it stands."""
+
+    record: str
+    field: str
+    module: str
+    place: str
+
+
+def writes(module: Module) -> Iterator[Write | str]:
+    """Every assignment of a module to a field of a run's records; text for one whose record cannot be told."""
+    own = module.name.removeprefix("fillwright.")
+    for function in _scopes(module.tree):
+        names = _names_of(function, in_kernel=own.startswith("kernel"))
+        for node in _inside(function):
+            for target in _targets(node):
+                if not isinstance(target, ast.Subscript):
+                    continue
+                if _fields(target.slice, function) is None and isinstance(target.value, ast.Subscript):
+                    target = target.value  # one row of a column
+                record = _record(target.value, names)
+                fields = _fields(target.slice, function)
+                if fields is None or record == "":
+                    continue
+                if record is None:
+                    if own.startswith("kernel"):
+                        yield f"{module.at(target)}: whose record is {ast.unparse(target)}?"
+                    continue
+                for field in fields:
+                    yield Write(record, field, own, module.at(target))
+
+
+def _scopes(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def _inside(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """Nodes of a function, those of functions in it left to them."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _targets(node: ast.AST) -> Iterator[ast.expr]:
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = list(node.targets)
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+        targets = [node.target]
+    while targets:
+        target = targets.pop()
+        if isinstance(target, ast.Tuple | ast.List):
+            targets += target.elts
+        else:
+            yield target
+
+
+def _names_of(function: ast.FunctionDef, in_kernel: bool) -> dict[str, str]:
+    """Local name -> record, from assignments of accessors and, in the kernel, from parameters."""
+    names = {}
+    if in_kernel:
+        names = {a.arg: PARAMETERS[a.arg] for a in function.args.args if a.arg in PARAMETERS}
+    for node in sorted((n for n in _inside(function) if isinstance(n, ast.Assign)), key=lambda n: n.lineno):
+        for target in node.targets:
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
+            for name, value in pairs:
+                record = _record(value, names)
+                if isinstance(name, ast.Name) and record is not None:
+                    names[name.id] = record
+    return names
+
+
+def _record(node: ast.expr, names: Mapping[str, str]) -> str | None:
+    """Record of an expression; "" for what is certainly none of ours, None where it cannot be told."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return ACCESSORS.get(node.func.id, "")
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        return ATTRIBUTES.get(node.attr, "")
+    if isinstance(node, ast.Subscript):
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "tables" and isinstance(node.slice, ast.Constant):
+            return str(node.slice.value) if node.slice.value in RECORDS else ""
+        return _record(node.value, names)  # a row, or a column of rows
+    return ""
+
+
+def _fields(node: ast.expr, function: ast.FunctionDef) -> list[str] | None:
+    """Fields that a subscript may mean: text, or a loop variable over texts; None where it is a number."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else None
+    if isinstance(node, ast.Name):
+        loops = [n for n in ast.walk(function) if isinstance(n, ast.For)]
+        for loop in loops:
+            if node.id in {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}:
+                texts = [n.value for n in ast.walk(loop.iter) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+                return texts or ["*"]
+    if isinstance(node, ast.JoinedStr):
+        return ["*"]
+    return None
+
+
+ALL = "*"
+"""Every field of the record."""
+
+OWNERS: dict[str, dict[str, str]] = {
+    "orders": {
+        "kernel.orders": ALL,
+        "kernel.intake": "intent_id size_mode size parent_id rule_id tag expire_at quantity limit_price stop_price flags exit_reason child "
+        "type tif lot_id",
+        "kernel.matching": "type tif decided_at sent_at arrived_at decision_price tried",
+        "kernel.margin": "reserved",
+    },
+    "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id"},
+    "commands": {"kernel.orders": ALL},
+    "fills": {
+        "kernel.matching": "fill_id order_id strategy symbol side instant time stage path ambiguous event_time quantity reference_price "
+        "spread slippage impact limit tick price liquidity available notional fee exit_reason queue_ahead reported_at",
+        "kernel.ledger": "closing_quantity lot_id position",
+    },
+    "postings": {"kernel.ledger": ALL},
+    "lots": {"kernel.ledger": ALL},
+    "lot_closes": {"kernel.ledger": ALL},
+    "books": {"kernel.ledger": "position head tail n_open", "kernel.orders": "pending", "kernel.state": "head tail"},
+    "currencies": {
+        "kernel.ledger": "cash",
+        "kernel.margin": "value gross reserved",
+        "kernel.advance": "value gross rate",
+        "coordinator.memory": "factor pair inverse rate",
+    },
+    "instruments": {
+        "kernel.ledger": "position",
+        "kernel.orders": "live",
+        "kernel.margin": "mark value",
+        "kernel.advance": "mark value bar",
+        "kernel.matching": "bar volume_left path open first second close high low open_time close_time",
+        "coordinator.memory": "feed currency mul div tick price_scale lot_scale slip_rate slip_ticks fee_order fee_unit fee_taker "
+        "fee_maker fee_min fee_max through max_position max_order safe_lots bar volume_left",
+    },
+    "feeds": {
+        "kernel.advance": "row",
+        "coordinator.memory": "instrument execution timeframe n open_time close_time open high low close volume day_last",
+    },
+    "scalars": {
+        "kernel.orders": "n_orders n_order_events n_commands work_head work_tail n_working live liquidating fault fault_a fault_b",
+        "kernel.matching": "n_fills ambiguous",
+        "kernel.ledger": "n_postings n_lot_closes n_lots entry open_lots",
+        "kernel.advance": "n_equity now instant event_read bars peak trough drawdown drawdown_peak liquidating fault fault_a",
+        "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size",
+        "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop",
+        "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap postings postings_cap lot_closes "
+        "lot_closes_cap lots lots_cap commands commands_cap instruments n_instruments currencies n_currencies feeds n_feeds books "
+        "n_strategies equity self room work_head work_tail",
+        "coordinator.memory": "instants n_instants offsets event_feed timers uniform now stop_at seed latency_ns account_type lots_method "
+        "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate flat_day_end flat_run_end "
+        "initial_margin maintenance_margin max_open_positions max_position_fraction peak trough",
+        "coordinator.runner": "stop_at first_callback calling",
+        "coordinator.checkpoint": "instant",
+        "order_manager": "room",
+        "strategy.desk": "mask t_tif stop_at",
+        "strategy.compiled": "mask params state indicators driver t_rule t_tag t_expire",
+        "strategy.schedule": "mask driver room t_rule t_tag t_tif t_type",
+    },
+}
+"""Record -> module -> the fields that it writes. What a table has no line for, nobody may write."""
+
+COMPUTED: dict[str, str] = {
+    "kernel.state": "scalars",
+    "coordinator.memory": "feeds instruments",
+    "coordinator.checkpoint": "scalars",
+    "strategy.schedule": "scalars",
+}
+"""Modules that lay records out in loops over computed names: the search sees that they write, not which fields."""
+
+RAW: dict[str, set[str]] = {
+    "pack_into": {"order_manager"},
+    "store_int64": {"kernel.advance"},
+}
+"""Stores past the records: the ticket as one run of words, and the equity curve."""
+
+
+def fields_of(record: str, module: str) -> tuple[str, ...]:
+    """Fields of a record that a module may write."""
+    said = OWNERS[record].get(module, "")
+    return RECORDS[record] if said == ALL else tuple(said.split())
+
+
+def breaches(module: Module) -> list[str]:
+    """Assignments to fields that the module does not own, and stores past the records."""
+    found = []
+    for item in writes(module):
+        if isinstance(item, str):
+            found.append(item)
+        elif item.field == "*":
+            if item.record not in COMPUTED.get(item.module, "").split():
+                found.append(f"{item.place}: {item.module} writes computed fields of {item.record}")
+        elif item.field not in RECORDS[item.record]:
+            found.append(f"{item.place}: {item.record} have no field {item.field}")
+        elif item.field not in fields_of(item.record, item.module):
+            owners = [name for name in OWNERS[item.record] if item.field in fields_of(item.record, name)]
+            found.append(
+                f"{item.place}: {item.module} writes {item.record}.{item.field}, which {', '.join(owners) or 'nobody'} may"
+            )
+    own = module.name.removeprefix("fillwright.")
+    for node in ast.walk(module.tree):
+        name = _called(node)
+        if name in RAW and own not in RAW[name]:
+            found.append(f"{module.at(node)}: {own} calls {name}, which {', '.join(sorted(RAW[name]))} may")
+    return found
+
+
+def _called(node: ast.AST) -> str:
+    """Name of what a call calls, or of what an attribute names."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+
+
+def table() -> str:
+    """The owners as Markdown, as ``docs/ownership.md`` has them."""
+    out = ["| record | who writes | fields |", "|---|---|---|"]
+    for record, owners in OWNERS.items():
+        for module in owners:
+            said = "all" if owners[module] == ALL else ", ".join(f"`{name}`" for name in fields_of(record, module))
+            out.append(f"| {record} | `{module}` | {said} |")
+    return "\n".join(out) + "\n"
