@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
+from fillwright.config.rates import EXACT
 from fillwright.config.schema import Config
 from fillwright.errors import ConfigError
 from fillwright.model import codes
@@ -76,6 +77,11 @@ def currencies_of(config: Config, instruments: Sequence[Instrument]) -> tuple[Cu
 
 def lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
     """The parameters that a configuration means for these instruments. ConfigError where a number cannot be counted."""
+    with localcontext(EXACT):
+        return _lower(config, instruments)
+
+
+def _lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
     account, execution, orders, limits = config.account, config.execution, config.orders, config.limits
     currencies = currencies_of(config, instruments)
     scale = 10**account.money_decimals

@@ -6,6 +6,7 @@ import gc
 import importlib
 import shutil
 import weakref
+from decimal import localcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,16 @@ def test_the_same_run_twice() -> None:
     assert fingerprint(one) == fingerprint(two)
     for name, rows in one.record.tables.items():
         assert rows.tobytes() == two.record.tables[name].tobytes(), name
+
+
+def test_the_decimal_context_of_the_program_does_not_matter() -> None:
+    """A strategy, or a program, that lowers the precision of ``decimal`` changes neither settings nor sizes."""
+    settings = {"account": {"initial_cash": "1234567.891", "leverage": 3}, "costs": {"commission": {"model": "rate", "rate": "1.25bp"}}}
+    plain = fw.run(Alternate(), days(), fw.Config.from_dict(settings))
+    with localcontext(prec=3):
+        rough = fw.run(Alternate(), days(), fw.Config.from_dict(settings))
+    assert fingerprint(rough) == fingerprint(plain)
+    assert rough.config == plain.config
 
 
 def test_what_ran_before_does_not_matter() -> None:

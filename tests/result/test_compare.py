@@ -13,8 +13,9 @@ from tiny_ledger import scenario
 import fillwright as fw
 from fillwright.errors import CheckFailed
 from fillwright.journal import RunRecord
+from fillwright.model.columns import FILES
 from fillwright.result import Result, load
-from fillwright.result.compare import Comparison, compare
+from fillwright.result.compare import ORDER, Comparison, compare
 
 
 def compared(one: RunRecord, two: RunRecord) -> Comparison:
@@ -27,6 +28,10 @@ def forged(record: RunRecord, table: str, column: str, row: int, more: int) -> R
     rows = record.tables[table].copy()
     rows[column][row] += more
     return replace(record, tables={**record.tables, table: rows})
+
+
+def test_every_table_is_compared() -> None:
+    assert sorted(ORDER) == sorted(table.name for table in FILES)
 
 
 @pytest.mark.parametrize("kind", ("plain", "crypto", "future", "fx"))

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 RATE_DECIMALS = 9
 """Most decimals of a rate, price, money amount or quantity."""
+
+EXACT = Context(prec=40)
+"""Arithmetic of settings happens in this context, whatever the program around it has done to its own."""
 
 NUMBER_LIMIT = Decimal(10) ** 15
 """No number in a configuration is this large."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -306,7 +306,8 @@ class Account(Section):
         """Maintenance margin as a fraction of exposure (9 decimals): as given, else half of 1 / leverage."""
         if self.maintenance_margin is not None:
             return self.maintenance_margin
-        return (Decimal(1) / (2 * self.leverage)).quantize(Decimal("1e-9"))
+        with localcontext(rates.EXACT):
+            return (Decimal(1) / (2 * self.leverage)).quantize(Decimal("1e-9"))
 
 
 class Execution(Section):
@@ -532,7 +533,8 @@ class Config(Section):
 
     def canonical(self) -> dict[str, Any]:
         """All settings, defaults included, as sorted plain JSON values; ``from_dict`` gives an equal configuration back."""
-        result: dict[str, Any] = plain_values(self)
+        with localcontext(rates.EXACT):
+            result: dict[str, Any] = plain_values(self)
         return result
 
     def fingerprint_view(self) -> dict[str, Any]:
@@ -579,7 +581,8 @@ def validated(data: Mapping[str, Any], place: problems.Place = problems.nowhere)
     ``place`` tells where a key path stands (``file:line:column``), as far as that is known.
     """
     try:
-        config = Config.model_validate(data)
+        with localcontext(rates.EXACT):
+            config = Config.model_validate(data)
     except ValidationError as error:
         raise problems.as_error(problems.explain(error, Config, data, place)) from None
     return config, tuple(problems.suspicious(Config, data, place))
