@@ -123,6 +123,7 @@ def run_engine(scenario: Scenario) -> Journal:
     assert outcome == DONE, f"outcome {outcome}, fault {s['fault']} {s['fault_a']} {s['fault_b']}"
     finish(state.address)
     assert s["fault"] == 0, f"fault {s['fault']}: {s['fault_a']} {s['fault_b']}"
+    assert s["open_lots"] == np.count_nonzero(state.table("lots")["remaining"])
     tables = {table.name: state.table(table.name) for table in TABLES}
     counters = {name: int(s[name]) for name in ("intents", "no_change")}
     return journal_of(tables, market.instants[: s["n_equity"]], state.equity[: s["n_equity"]], counters)

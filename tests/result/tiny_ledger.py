@@ -119,8 +119,8 @@ class Tiny:
         row |= {"order_id": number, "intent_id": number, "strategy": strategy, "symbol": symbol, "side": side,
                 "type": 1, "tif": 1, "size_mode": 1, "size": quantity, "parent_id": -1, "oco_id": -1, "position_id": -1,
                 "rule_id": -1, "tag": -1, "decided_at": instant, "sent_at": instant, "arrived_at": instant,
-                "quantity": quantity, "queue_ahead": -1, "lot_id": self._name_a_lot(number, strategy, symbol, side),
-                "next": -1, "prev": -1, "child": -1}  # fmt: skip
+                "quantity": quantity, "exit_reason": int(ExitReason.SIGNAL), "queue_ahead": -1, "next": -1, "prev": -1,
+                "child": -1, "lot_id": self._name_a_lot(number, strategy, symbol, side)}  # fmt: skip
         feed = self.market.execution_feed(symbol)
         seen = int(np.searchsorted(feed.close_time, instant, "right")) - 1
         row["decision_price"] = int(feed.close[seen])
@@ -168,13 +168,14 @@ class Tiny:
         closing = self._close_lots(number, instant, strategy, symbol, side, quantity, notional, fee)
         before = self.position.get((strategy, symbol), 0)
         self.position[strategy, symbol] = before + side * quantity
+        why = ExitReason.NONE if not closing[0] else ExitReason.SIGNAL if closing[0] == quantity else ExitReason.REVERSAL
         it.cum += quantity
         self.rows["fills"].append(
             {"fill_id": number, "order_id": order, "strategy": strategy, "symbol": symbol, "side": side, "instant": instant,
              "time": time, "stage": int(stage), "path": 1, "ambiguous": 0, "event_time": int(feed.open_time[bar]),
              "quantity": quantity, "reference_price": reference, **steps, "price": price, "liquidity": 1, "available": -1,
              "notional": notional, "fee": fee, "closing_quantity": closing[0], "lot_id": closing[1],
-             "position": before + side * quantity, "exit_reason": int(ExitReason.SIGNAL) if closing[0] else 0,
+             "position": before + side * quantity, "exit_reason": int(why),
              "queue_ahead": -1, "reported_at": time}
         )  # fmt: skip
         it.row["cum_notional"] += notional
@@ -336,6 +337,8 @@ def scenario(kind: str = "plain", seed: int = 0, bars: int = 60, rate: float = 0
         tiny.mark(instant)
         if rng.random() < rate:
             working += _decide(tiny, rng, instant)
+    for order in working:
+        tiny.event(int(tiny.market.instants[-1]), order, OrderEvent.EXPIRE, reason=Reason.END_OF_DATA)
     return tiny.record()
 
 

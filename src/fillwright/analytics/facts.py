@@ -20,10 +20,12 @@ Settings = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the certificate says: whether everything reconciled, and one line such as ``2,768 marks, residual 0``."""
+    """What the certificate says: whether everything reconciled, one line such as ``2,768 marks, residual 0``, and the equity
+    as the sum of what it came from."""
 
     ok: bool
     text: str
+    identity: str = ""
 
 
 @dataclass(frozen=True)

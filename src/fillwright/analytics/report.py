@@ -116,7 +116,7 @@ def _verdicts(facts: SummaryInputs) -> Iterator[tuple[str, str, str]]:
     if facts.verdict is None:
         yield "warn", "Not checked", "no certificate was given"
     elif facts.verdict.ok:
-        yield "good", "Reconciled", facts.verdict.text
+        yield "good", "Reconciled", ". ".join(filter(None, (facts.verdict.text, facts.verdict.identity)))
     else:
         yield "bad", "NOT RECONCILED", facts.verdict.text
     if not facts.costs:

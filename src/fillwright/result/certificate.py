@@ -15,6 +15,7 @@ from fillwright.journal import Ints, Records, RunRecord
 from fillwright.model.codes import Account, OrderEvent, OrderStatus, RunState, TradeGrouping
 from fillwright.model.lifecycle import MATRIX, TERMINAL
 from fillwright.portfolio import Portfolio
+from fillwright.result.identity import Statement, divisor, flows, rounding, statements
 from fillwright.trades.grouping import group, unrealised
 
 INCOME = (Account.INTEREST, Account.DIVIDENDS, Account.FUNDING, Account.BORROW, Account.CONVERSION)
@@ -38,9 +39,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """All comparisons of one run."""
+    """All comparisons of one run; ``statements`` say where the money came from, that of the whole account first.
+
+    ``print(result.certificate)`` shows both.
+    """
 
     checks: tuple[Check, ...]
+    statements: tuple[Statement, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -60,10 +65,26 @@ class Certificate:
         named = "; ".join(f"{check.name}: {check.detail}" for check in failed[:3])
         return f"NOT RECONCILED: {len(failed)} of {len(self.checks)} checks failed: {named}"
 
+    @property
+    def identity(self) -> str:
+        """What the account is worth at the end, as the sum of what changed it; "" where nothing was stored."""
+        return str(self.statements[0]) if self.statements else ""
+
+    def __str__(self) -> str:
+        lines = [self.line(), *(f"  {statement}" for statement in self.statements)]
+        wide = max((len(check.name) for check in self.checks), default=0)
+        for check in self.checks:
+            state = "ok" if check.ok else "FAILED"
+            lines.append(
+                f"  {check.name:<{wide}}  {state:<6} {check.count:>12,} numbers, residual {check.residual}: {check.detail}"
+            )
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
+        identity = [statement.to_dict() for statement in self.statements]
         checks = [{"name": c.name, "ok": c.ok, "count": c.count, "residual": c.residual, "detail": c.detail} for c in self.checks]
-        return {"ok": self.ok, "checks": checks}
+        return {"ok": self.ok, "identity": identity, "checks": checks}
 
 
 def certify(record: RunRecord, portfolio: Portfolio | None = None, trades: Records | None = None) -> Certificate:
@@ -73,7 +94,15 @@ def certify(record: RunRecord, portfolio: Portfolio | None = None, trades: Recor
     """
     view = portfolio or Portfolio(record)
     broken = tuple(check for check in _references(record) if not check.ok)
-    return Certificate(broken or tuple(_checks(record, view, trades)))
+    if broken:
+        return Certificate(broken)
+    checks = list(_checks(record, view, trades))
+    try:
+        found, told = _identities(record, view)
+    except (CheckFailed, OverflowError):
+        # The check of equity has said so.
+        return Certificate(tuple(checks))
+    return Certificate((*checks, *found), told)
 
 
 def table_checks(record: RunRecord, view: Portfolio | None = None) -> Iterator[Check]:
@@ -98,6 +127,7 @@ def _checks(record: RunRecord, view: Portfolio, trades: Records | None) -> Itera
         yield Check("equity", len(record.instants), 1, f"cannot be recomputed: {error}")
     yield from table_checks(record, view)
     yield _intents(record)
+    yield _ends(record)
     if trades is not None:
         yield from _trades(record, view, trades)
 
@@ -172,6 +202,22 @@ def _currencies(record: RunRecord, view: Portfolio) -> Iterator[Check]:
         )
 
 
+def _identities(record: RunRecord, view: Portfolio) -> tuple[list[Check], tuple[Statement, ...]]:
+    """The account's worth = sum of what changed it and of what the change of rates did; see ``identity``."""
+    known = list(flows(record, view))
+    checks = []
+    for c, (currency, flow) in enumerate(zip(record.currencies, known, strict=True)):
+        if c:
+            beyond = 2 * np.abs(rounding(record, view, c, flow)) > divisor(record, c)
+            words = "worth = flows at their rates + balance x change of rate, within half a unit, at every mark"
+            checks.append(Check(f"revaluation {currency.code}", len(beyond), int(beyond.sum()), words))
+    told = statements(record, view, known)
+    residual = sum(statement.residual for statement in told)
+    words = "worth = transfers + realised + unrealised + fx revaluation - fees + financing + dividends"
+    checks.append(Check("identity", sum(len(statement.parts) for statement in told), residual, words))
+    return checks, told
+
+
 def _cash_rows(record: RunRecord, view: Portfolio, c: int) -> Callable[[int], str]:
     """The postings to cash of the instant at which the sum is wrong first."""
     postings = record.tables["postings"]
@@ -214,6 +260,17 @@ def _lots(record: RunRecord, view: Portfolio) -> Iterator[Check]:
         np.add.at(left, fills["lot_id"][put], view.opened[into][put])
         np.subtract.at(left, closes["lot_id"], closes[out])
         yield compared(f"lots {column}", left, lots[column], "put in by fills less taken out by lot closes", f"lots {column}")
+    first = np.full(len(lots), -1, np.int64)
+    first[fills["lot_id"][put][::-1]] = put[::-1]
+    ever = np.zeros(len(lots), np.int64)
+    np.add.at(ever, fills["lot_id"][put], view.opened["quantity"][put])
+    facts = {
+        "open_fill": first,
+        "quantity": ever,
+        **{name: fills[name][first] for name in ("strategy", "symbol", "side", "instant")},
+    }
+    for column, values in facts.items():
+        yield compared(f"lots {column}", values, lots[column], "that of the fills that went into it", f"lots {column}")
     lot = np.where(view.opened["quantity"] > 0, fills["lot_id"], -1)
     yield compared("fills lot_id", lot, fills["lot_id"], "no lot where nothing was opened", "fills lot_id")
     gain = closes["proceeds"] - closes["cost"]
@@ -310,6 +367,16 @@ def _intents(record: RunRecord) -> Check:
     return Check("intents", asked, abs(asked - found), f"every intent has orders or a count: {found} of {asked}")
 
 
+def _ends(record: RunRecord) -> Check:
+    """A run that came to its end left no order working."""
+    orders = record.tables["orders"]
+    if record.state in (RunState.FAILED, RunState.INTERRUPTED):
+        return Check("ends", 0, 0, "the run stopped: orders may be working")
+    working = np.flatnonzero(~np.isin(orders["status"], TERMINAL))
+    row = f"orders row {working[0]} column status: the order is working at the end; " if len(working) else ""
+    return Check("ends", len(orders), len(working), f"{row}every order has its last record")
+
+
 def _trades(record: RunRecord, view: Portfolio, trades: Records) -> Iterator[Check]:
     """Trades cover all that was opened; their net results are realised + unrealised - fees."""
     fills, closes, lots = (record.tables[name] for name in ("fills", "lot_closes", "lots"))
@@ -319,6 +386,13 @@ def _trades(record: RunRecord, view: Portfolio, trades: Records) -> Iterator[Che
     np.add.at(opened, fills["symbol"], fills["quantity"] - fills["closing_quantity"])
     place = _trade_row(record, view, trades)
     yield compared("trades quantity", opened, quantity, "everything that was opened, per instrument", place("quantity"))
+    shape = (len(record.names.strategies) + 1, len(quote))
+    held, by_trades = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    np.add.at(held, (fills["strategy"], fills["symbol"]), fills["side"] * fills["quantity"])
+    np.add.at(by_trades, (trades["strategy"], trades["symbol"]), trades["side"] * trades["quantity"])
+    np.subtract.at(by_trades, (closes["strategy"], closes["symbol"]), closes["side"] * closes["quantity"])
+    rule = "entries of trades less what was closed"
+    yield compared("positions by trades", held.ravel(), by_trades.ravel(), rule, place("quantity"))
     net, expected = np.zeros(count, np.int64), np.zeros(count, np.int64)
     np.add.at(net, quote[trades["symbol"]], trades["net_pnl"])
     np.add.at(expected, quote[closes["symbol"]], closes["realised"])

@@ -175,6 +175,7 @@ class Result:
         figures = {
             "name": record.config.run.name,
             "reconciled": self.certificate.line(),
+            "identity": self.certificate.identity,
             "metrics": folders.metric_facts(self.metrics),
             "funnel": dict(self._facts.funnel),
             "refusals": dict(self._facts.refusals),
@@ -271,7 +272,7 @@ def _iso(times: Any) -> list[str]:
 
 def _verdict(certificate: Certificate) -> Verdict:
     """The certificate as the summary words it: it puts ``reconciled`` or ``NOT RECONCILED`` before the text."""
-    return Verdict(certificate.ok, certificate.line().split(": ", 1)[1])
+    return Verdict(certificate.ok, certificate.line().split(": ", 1)[1], certificate.identity)
 
 
 def load(path: str | os.PathLike[str]) -> SavedRun:
@@ -297,7 +298,9 @@ class SavedRun:
     @cached_property
     def _facts(self) -> SummaryInputs:
         saved = self.saved
-        verdict = Verdict(bool(saved.certificate["ok"]), saved.summary["reconciled"].split(": ", 1)[1])
+        verdict = Verdict(
+            bool(saved.certificate["ok"]), saved.summary["reconciled"].split(": ", 1)[1], saved.summary.get("identity", "")
+        )
         facts = summary_inputs(saved.record, saved.tables.records["trades"], self._measured, verdict, saved.metrics)
         return replace(facts, assumptions=tuple((what, said) for what, said in saved.summary["assumptions"]))
 

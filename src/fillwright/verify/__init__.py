@@ -18,9 +18,12 @@ from fillwright.verify.bars import Bars, MarketData
 from fillwright.verify.equity import check_equity
 from fillwright.verify.hashes import check_hashes
 from fillwright.verify.imported import check_imported
-from fillwright.verify.ledger import book, check_ledger, check_postings
+from fillwright.verify.ledger import book, check_ledger
+from fillwright.verify.lifecycle import ENDED
+from fillwright.verify.links import check_links
 from fillwright.verify.market import HELD_AGAINST_DATA, check_data
 from fillwright.verify.orders import check_orders
+from fillwright.verify.postings import check_postings
 from fillwright.verify.reading import Folder
 from fillwright.verify.trade_events import check_trade_events
 from fillwright.verify.trades import check_trades
@@ -54,7 +57,9 @@ def verify_folder(path: str | os.PathLike[str], *, hashes: bool = True, market: 
         raise
     if audit.folder.state == IMPORTED:
         return Verification(str(base), (*checks, *audit.checks), IMPORTED_INPUTS, IMPORTED, tuple(audit.notes))
-    inputs = tuple(f"{name}: {', '.join(columns)}" for name, columns in _inputs(audit.folder, market is not None).items())
+    inputs = tuple(
+        f"{name}: {', '.join(columns)}" for name, columns in _inputs(audit.folder, market is not None).items() if columns
+    )
     return Verification(str(base), (*checks, *audit.checks), inputs, audit.folder.state.lower())
 
 
@@ -66,16 +71,23 @@ def _recompute(base: Path, market: MarketData | None) -> Audit:
         if folder.state == IMPORTED:
             audit.notes += check_imported(audit)
             return audit
+        check_links(audit)
         ledger = book(folder)
         check_ledger(audit, ledger)
         check_orders(audit, ledger.notional, np.array(ledger.price, np.int64))
         money, quantity = check_postings(audit, ledger)
         check_trades(audit, ledger)
         check_trade_events(audit, ledger)
-        balances = check_equity(audit, money, quantity)
+        balances = check_equity(audit, ledger, money, quantity)
         _intents(audit)
+        _ends(audit)
         if market is not None:
             check_data(audit, ledger, balances, market)
+    except CheckFailed as error:
+        said = [check.detail for check in audit.checks if not check.ok]
+        if not said:
+            raise
+        raise CheckFailed(f"{error.message} (found before: {'; '.join(said)})", where=error.where, remedy=error.remedy) from error
     except (KeyError, IndexError, ValueError, ZeroDivisionError, OverflowError) as error:
         # Inputs that no run writes; say so rather than show where our arithmetic stumbled over them.
         raise CheckFailed(
@@ -103,6 +115,17 @@ def _intents(audit: Audit) -> None:
     agrees = found <= asked <= found + spare
     text = f"run.json counts {asked} intents, orders and no_change account for {found}"
     audit.say("orders.intents", asked, [] if agrees else [text])
+
+
+def _ends(audit: Audit) -> None:
+    """A run that came to its end left no order working."""
+    folder = audit.folder
+    status = folder["orders"]["status"].tolist()
+    stopped = folder.state in ("failed", "interrupted")
+    working = [] if stopped else [row for row, state in enumerate(status) if state not in ENDED]
+    audit.say(
+        "orders.ends", len(status), [f"orders.parquet row {row} column status: {status[row]} at the end" for row in working]
+    )
 
 
 def _everything(audit: Audit) -> None:

@@ -65,11 +65,13 @@ class Verification:
             groups.setdefault(check.name.split(".")[0], []).append(check)
         for group, checks in groups.items():
             bad = sum(not check.ok for check in checks)
-            said = "; ".join(check.detail for check in checks if check.ok and check.detail)
+            said = [check.detail for check in checks if check.ok and check.detail]
             state = "ok" if not bad else f"{bad} FAILED"
             count = sum(check.count for check in checks)
             many = f"{len(checks):>3} check{'s' if len(checks) != 1 else ' '}"
-            lines.append(f"  {group:<16}{state:<10}{many} {count:>14,} numbers" + (f"  {said}" if said else ""))
+            lines.append(f"  {group:<16}{state:<10}{many} {count:>14,} numbers")
+            for note in said:
+                lines += textwrap.wrap(note, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 8, break_long_words=False)
         for check in failed:
             lines.append(f"  FAILED {check.name}: {check.detail}")
         if self.notes:

@@ -9,6 +9,8 @@ import numpy as np
 
 from fillwright.verify.audit import Audit
 from fillwright.verify.exact import product
+from fillwright.verify.identity import Balance, check_identity
+from fillwright.verify.ledger import Ledger
 from fillwright.verify.reading import FX_DECIMALS, Array, Folder
 
 
@@ -43,8 +45,8 @@ class Known:
         return np.asarray(known[np.searchsorted(self._instants[rows], instants, "right")])
 
 
-def check_equity(audit: Audit, money: Array, quantity: Array) -> list[Array]:
-    """Compare equity, cash, value of positions and drawdown at every stored instant; then each currency's revaluation.
+def check_equity(audit: Audit, ledger: Ledger, money: Array, quantity: Array) -> list[Array]:
+    """Compare equity, cash, value of positions and drawdown at every stored instant; then where the money came from.
 
     Returns the balance of each currency at the stored instants, cash and positions, in its money units.
     """
@@ -68,23 +70,23 @@ def check_equity(audit: Audit, money: Array, quantity: Array) -> list[Array]:
     for c, currency in enumerate(folder.currencies):
         cash = _running(postings, (postings.currency == c) & postings.is_cash, postings.money, m)
         balance = cash + values[c]
-        balances.append(balance)
+        rate = rates.at(c, instants)
+        balances.append(Balance(cash, values[c], rate))
         if c == 0:
             equity, cash_base = equity + balance, cash_base + cash
             continue
-        rate = rates.at(c, instants)
         missing = np.flatnonzero((balance != 0) & (rate == 0))
         wrong += [f"marks.parquet: no rate of {currency.code} at row {row} of equity.parquet" for row in missing[:9].tolist()]
         divisor = 10 ** (FX_DECIMALS + currency.decimals - folder.currencies[0].decimals)
         equity = equity + product(balance, rate, 1, divisor)
         cash_base = cash_base + product(cash, rate, 1, divisor)
-        _revaluation(audit, currency.code, balance, rate, divisor)
     audit.say("equity.marks", folder["marks"].rows, wrong)
     audit.column("equity", "equity", equity)
     audit.column("equity", "cash", cash_base)
     audit.column("equity", "positions_value", equity - cash_base)
     audit.column("equity", "drawdown", np.maximum.accumulate(equity) - equity if m else equity)
-    return balances
+    check_identity(audit, ledger, money, balances)
+    return [balance.total for balance in balances]
 
 
 def _running(postings: _Postings, rows: Array, amounts: Array, m: int) -> Array:
@@ -133,19 +135,3 @@ def _groups(*keys: Array) -> Iterator[slice]:
     bounds = [0, *(np.flatnonzero(change) + 1).tolist(), len(keys[0])]
     for a, b in zip(bounds[:-1], bounds[1:], strict=True):
         yield slice(a, b)
-
-
-def _revaluation(audit: Audit, code: str, balance: Array, rate: Array, divisor: int) -> None:
-    """Change of a currency's worth = flows at their rate + balance x change of rate, within half a unit per rounding taken.
-
-    Flows are never rounded to base, so only the first and the last balance are: two roundings, one unit at most.
-    """
-    if len(balance) < 2:
-        return
-    b, r = balance.astype(object), rate.astype(object)
-    flows = ((b[1:] - b[:-1]) * r[1:]).sum()
-    revalued = (b[:-1] * (r[1:] - r[:-1])).sum()
-    worth = product(balance[[0, -1]], rate[[0, -1]], 1, divisor)
-    residual = abs((int(worth[1]) - int(worth[0])) * divisor - flows - revalued)
-    note = f"revaluation of {code} {revalued / divisor:,.0f} money units, off by {residual / divisor:.3f}, bound 1 (2 roundings)"
-    audit.say(f"fx.{code}", len(balance) - 1, [note] if residual > divisor else [], note)

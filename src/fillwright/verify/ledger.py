@@ -10,7 +10,7 @@ import numpy as np
 
 from fillwright.verify.audit import Audit
 from fillwright.verify.exact import half_even
-from fillwright.verify.reading import Array, Folder
+from fillwright.verify.reading import Folder
 
 STEPS = ("spread", "slippage", "impact", "limit", "tick")
 SIDES = {"buy": 1, "sell": -1}
@@ -202,6 +202,7 @@ def check_ledger(audit: Audit, ledger: Ledger) -> None:
         ("position", ledger.position),
     ):  # fmt: skip
         audit.column("fills", column, values)
+    audit.column("fills", "exit_reason", _exit_reasons(folder, ledger))
     closes = ledger.closes
     for column, rows in (
         ("lot_id", [c.lot.number for c in closes]), ("fill_id", [c.fill for c in closes]),
@@ -221,86 +222,8 @@ def check_ledger(audit: Audit, ledger: Ledger) -> None:
         audit.column("positions", column, numbers)
 
 
-def check_postings(audit: Audit, ledger: Ledger) -> tuple[Array, Array]:
-    """Compare postings with what each fill and deposit must have posted; returns (money, quantity) as they must be."""
-    folder = audit.folder
-    sheet = folder["postings"]
-    money, lots = folder.units("postings", "money").copy(), folder.units("postings", "quantity").copy()
-    accounts, fills, entries = sheet["account"].tolist(), sheet["fill_id"].tolist(), sheet["entry"].tolist()
-    instants, strategies = sheet["instant"].tolist(), sheet["strategy"].tolist()
-    currency = folder.currency_of("postings").tolist()
-    seen: dict[int, list[str]] = {}
-    entry_of: dict[int, int] = {}
-    wrong, odd = [], []
-    for row, fill in enumerate(fills):
-        account = accounts[row]
-        if fill < 0:
-            continue
-        if fill >= len(ledger.side):
-            wrong.append(f"postings.parquet row {row} column fill_id: there is no fill {fill}")
-            continue
-        signed = ledger.side[fill] * ledger.notional[fill]
-        moved = ledger.side[fill] * ledger.quantity[fill]
-        parts = seen.setdefault(fill, [])
-        paid = -ledger.fee[fill] if "cash" in parts else -signed
-        amounts = {
-            "cash": (paid, 0), "trading": (signed, -moved), "position": (0, moved), "fees": (ledger.fee[fill], 0),
-        }  # fmt: skip
-        parts.append(account)
-        if account not in amounts:
-            wrong.append(f"postings.parquet row {row} column account: a fill posts nothing to {account}")
-            continue
-        money[row], lots[row] = amounts[account]
-        quote = folder.instruments[ledger.symbol[fill]].currency
-        if (instants[row], currency[row], strategies[row]) != (ledger.instant[fill], quote, ledger.strategy[fill]):
-            odd.append(f"postings.parquet row {row}: instant, currency or strategy is not that of fill {fill}")
-        if entry_of.setdefault(fill, entries[row]) != entries[row]:
-            odd.append(f"postings.parquet row {row} column entry: fill {fill} is spread over two entries")
-    for fill, fee in enumerate(ledger.fee):
-        must = ["cash", "trading", "position"] + (["cash", "fees"] if fee else [])
-        if sorted(map(str, seen.get(fill, ()))) != sorted(must):
-            wrong.append(f"postings.parquet: fill {fill} must have posted to {', '.join(must)}")
-    _deposits(audit, money, lots)
-    audit.say("postings.accounts", sheet.rows, wrong)
-    audit.say("postings.inputs", sheet.rows, odd)
-    audit.column("postings", "money", money)
-    audit.column("postings", "quantity", lots)
-    _entries(audit)
-    return money, lots
-
-
-def _deposits(audit: Audit, money: Array, lots: Array) -> None:
-    """Postings without a fill: the first deposit of each currency is the configured initial cash; no lots move."""
-    folder = audit.folder
-    sheet = folder["postings"]
-    rows = np.flatnonzero(sheet["fill_id"] < 0)
-    lots[rows] = 0
-    expected = {code: int(cash * 10 ** folder.currencies[folder.currency_index[code]].decimals)
-                for code, cash in folder.cash.items() if code in folder.currency_index}  # fmt: skip
-    signs = {"cash": 1, "transfers": -1}
-    done: set[tuple[str, str]] = set()
-    for row in rows.tolist():
-        account, code = sheet["account"][row], sheet["currency"][row]
-        if account in signs and (account, code) not in done and code in expected:
-            money[row] = signs[account] * expected[code]
-            done.add((account, code))
-    missing = [code for code, cash in expected.items() if cash and ("cash", code) not in done]
-    audit.say("postings.deposits", len(rows), [f"postings.parquet: no deposit of the initial cash in {code}" for code in missing])
-
-
-def _entries(audit: Audit) -> None:
-    """Every entry sums to zero, as it stands in the file: money in each currency, lots in each instrument."""
-    folder = audit.folder
-    sheet = folder["postings"]
-    wrong = []
-    for column, per in (("money", folder.currency_of("postings")), ("quantity", folder.symbols("postings"))):
-        values = folder.units("postings", column)
-        order = np.lexsort((per, sheet["entry"]))
-        entry, kind = sheet["entry"][order], per[order]
-        starts = np.flatnonzero(np.append(True, (entry[1:] != entry[:-1]) | (kind[1:] != kind[:-1])))[: len(order)]
-        sums = np.add.reduceat(values[order], starts) if len(order) else values
-        if column == "quantity":
-            sums = np.where(kind[starts] < 0, 0, sums) if len(order) else sums
-        for place in np.flatnonzero(sums).tolist():
-            wrong.append(f"postings.parquet column {column}: entry {int(entry[starts[place]])} sums to {sums[place]}, not 0")
-    audit.say("postings.entries", sheet.rows, wrong)
+def _exit_reasons(folder: Folder, ledger: Ledger) -> list[str]:
+    """That of the order; reversal where a fill closes and opens, none where it only opens."""
+    orders = folder["orders"]["exit_reason"][folder.references("fills", "order_id", "orders")].tolist()
+    parts = zip(orders, ledger.closing, ledger.quantity, strict=True)
+    return ["none" if closed == 0 else "reversal" if closed < quantity else why for why, closed, quantity in parts]

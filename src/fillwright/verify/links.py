@@ -1,0 +1,47 @@
+"""Fills and the events that tell of them name each other: one event per fill, in the same order, with the same facts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fillwright.verify.audit import Audit
+from fillwright.verify.lifecycle import FILLS
+
+SHARED = ("order_id", "instant", "time", "reported_at")
+"""Columns that a fill has in common with its event."""
+
+TERMS = ("quantity", "limit_price", "stop_price")
+CHANGES = ("replace_request", "replace", "shrink")
+"""Events that may change an order's terms."""
+
+
+def check_links(audit: Audit) -> None:
+    """Compare fills with their events, and what an order asks for with what its last event says."""
+    folder = audit.folder
+    events = folder["order_events"]
+    tells = np.isin(events["event"].astype(str), FILLS)
+    audit.column("order_events", "fill_id", np.where(tells, np.cumsum(tells) - 1, -1))
+    for column in SHARED:
+        audit.column("fills", column, events[column][tells])
+    _terms(audit)
+
+
+def _terms(audit: Audit) -> None:
+    """Total quantity, limit and stop change by a replace or shrinking only; an order ends with those of its last event."""
+    folder = audit.folder
+    events = folder["order_events"]
+    names = events["event"].tolist()
+    orders = folder.references("order_events", "order_id", "orders").tolist()
+    wrong = []
+    for column in TERMS:
+        now: dict[int, int] = {}
+        values = folder.units("order_events", column).tolist()
+        for row, (order, name) in enumerate(zip(orders, names, strict=True)):
+            if name not in CHANGES and now.get(order, values[row]) != values[row]:
+                wrong.append(f"order_events.parquet row {row} column {column}: {name} does not change it")
+            if name != "replace_request":
+                now[order] = values[row]
+        last = folder.units("orders", column).copy()
+        last[list(now)] = list(now.values())
+        audit.column("orders", column, last)
+    audit.say("order_events.terms", events.rows, wrong)
