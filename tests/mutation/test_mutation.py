@@ -13,16 +13,16 @@ from mutation.trial import FILES
 
 pytestmark = pytest.mark.mutation
 
-FRACTION = os.environ.get("FILLWRIGHT_MUTANTS", "1")
-"""Part of the mutants that is tried: FILLWRIGHT_MUTANTS=0.1 is a quicker look."""
+FRACTION = os.environ.get("FILLWRIGHT_MUTANTS", "0.25")
+"""Part of the mutants that is tried; FILLWRIGHT_MUTANTS=1 tries all of them."""
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_the_mutants_of_a_file_are_caught(root: Path, file: str) -> None:
-    """Every mutant is caught or stands in the table of survivors with a reason, and none that stands there is caught."""
+def test_the_mutants_of_a_file_are_caught(root: Path, file: str, seed: int) -> None:
+    """The score is not below the file's floor, and none that is listed as equal is caught."""
     paths = os.pathsep.join(str(root / part) for part in ("src", "tests"))
     env = dict(os.environ, NUMBA_DISABLE_JIT="1", PYTHONPATH=paths)
-    command = [sys.executable, "-m", "mutation.trial", file, "--fraction", FRACTION]
+    command = [sys.executable, "-m", "mutation.trial", file, "--fraction", FRACTION, "--seed", str(seed)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
