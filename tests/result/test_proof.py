@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from tiny_ledger import BOOKINGS, scenario
+from tiny_ledger import scenario
 
 from fillwright.journal import RunRecord
 from fillwright.model.codes import OrderEvent, RunState
 from fillwright.portfolio import Portfolio
-from fillwright.result import Result, certify
+from fillwright.result import Check, Result, certify
 from fillwright.result.identity import Statement, divisor, flows, statements
 
 KINDS = ("plain", "crypto", "future", "fx")
@@ -23,50 +24,6 @@ def changed(record: RunRecord, table: str, column: str, row: int, by: int = 1) -
     rows = record.tables[table].copy()
     rows[column][row] += by
     return type(record)(**{**vars(record), "tables": {**record.tables, table: rows}})
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("lots", BOOKINGS)
-def test_a_consistent_record_is_reconciled(kind: str, lots: str) -> None:
-    certificate = Result(scenario(kind, 6, bars=150, lots=lots)).certificate
-    assert certificate.ok and certificate.line() == "reconciled: 150 marks, residual 0"
-    assert all(check.residual == 0 for check in certificate.checks)
-
-
-@pytest.mark.parametrize(
-    "table, column, named",
-    [
-        ("postings", "money", "entries"),
-        ("postings", "quantity", "entries"),
-        ("fills", "position", "positions"),
-        ("fills", "fee", "orders fee"),
-        ("fills", "quantity", "positions"),
-        ("fills", "notional", "orders cum_notional"),
-        ("orders", "cum_quantity", "orders cum_quantity"),
-        ("orders", "status", "life cycle"),
-        ("order_events", "status", "life cycle"),
-        ("order_events", "status_before", "life cycle"),
-        ("lot_closes", "realised", "identity USD"),
-        ("lot_closes", "cost", "identity USD"),
-        ("lots", "remaining", "positions by lots"),
-        ("orders", "leaves_quantity", "orders leaves_quantity"),
-    ],
-)
-def test_one_changed_number_is_noticed(table: str, column: str, named: str) -> None:
-    record = scenario("plain", 6, bars=150)
-    certificate = certify(changed(record, table, column, len(record.tables[table]) // 2))
-    assert not certificate.ok
-    assert named in {check.name for check in certificate.checks if not check.ok}
-    assert certificate.line().startswith("NOT RECONCILED")
-
-
-def test_a_changed_equity_is_noticed() -> None:
-    record = scenario("fx", 6, bars=150)
-    equity = record.equity.copy()
-    equity[77] += 1
-    broken = Result(type(record)(**{**vars(record), "equity": equity}))
-    assert [check.name for check in broken.certificate.checks if not check.ok] == ["equity"]
-    assert "number 77" in broken.certificate.line() and "NOT RECONCILED" in str(broken)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,7 +39,7 @@ def test_the_certificate_says_where_the_money_came_from(kind: str) -> None:
     assert all(check.name in text for check in result.certificate.checks)
 
 
-@pytest.mark.parametrize("currency, check", [(0, "identity USD"), (1, "revaluation EUR"), (2, "revaluation JPY")])
+@pytest.mark.parametrize("currency, check", [(0, "cash USD"), (1, "revaluation EUR"), (2, "revaluation JPY")])
 def test_a_balance_that_nothing_explains_is_noticed(currency: int, check: str) -> None:
     """One money unit of a currency, or of what it is worth, at one instant."""
     record = scenario("fx", 6, bars=150)
@@ -104,27 +61,6 @@ def test_an_order_that_is_still_working_at_the_end_is_noticed() -> None:
     assert [check.name for check in certificate.checks if not check.ok] == ["ends"]
 
 
-def test_a_lost_intent_is_noticed() -> None:
-    record = scenario("plain", 6)
-    counters = {**record.counters, "intents": record.counters["intents"] + 2}
-    lost = certify(type(record)(**{**vars(record), "counters": counters}))
-    assert [check.name for check in lost.checks if not check.ok] == ["intents"]
-
-
-def test_the_engine_s_own_orders_are_no_intents() -> None:
-    record = scenario("plain", 6)
-    orders = record.tables["orders"].copy()
-    orders["intent_id"][5] = -1
-    counters = {**record.counters, "intents": record.counters["intents"] - 1}
-    assert certify(type(record)(**{**vars(record), "tables": {**record.tables, "orders": orders}, "counters": counters})).ok
-
-
-def test_missing_bars_are_a_failed_check_not_a_traceback() -> None:
-    record = scenario("fx", 6)
-    certificate = certify(type(record)(**{**vars(record), "fx": (None, None, None)}))
-    assert not certificate.ok and "no source of rates" in certificate.line()
-
-
 # (table, column, checks that must fail); the first of them compares the number itself, so it says by how much it is off
 WRONG = [
     ("fills", "position", ["positions"]),
@@ -134,18 +70,18 @@ WRONG = [
     ("orders", "cum_notional", ["orders cum_notional"]),
     ("orders", "fee", ["orders fee"]),
     ("orders", "leaves_quantity", ["orders leaves_quantity"]),
-    ("lots", "remaining", ["positions by lots", "lots"]),
-    ("lots", "quantity", ["lots"]),
-    ("lots", "cost", ["lots"]),
-    ("lots", "fee_in", ["lots"]),
-    ("lots", "open_fill", ["lots"]),
-    ("lots", "instant", ["lots"]),
-    ("lots", "side", ["lots"]),
-    ("lot_closes", "fee_in", ["lots"]),
-    ("lot_closes", "quantity", ["lots"]),
-    ("lot_closes", "realised", ["identity USD", "trades net_pnl"]),
-    ("fills", "fee", ["orders fee", "identity USD"]),
-    ("fills", "notional", ["orders cum_notional", "identity USD"]),
+    ("lots", "remaining", ["positions by lots", "lots remaining"]),
+    ("lots", "quantity", ["lots quantity"]),
+    ("lots", "cost", ["lots cost"]),
+    ("lots", "fee_in", ["lots fee_in"]),
+    ("lots", "open_fill", ["lots open_fill"]),
+    ("lots", "instant", ["lots instant"]),
+    ("lots", "side", ["lots side"]),
+    ("lot_closes", "fee_in", ["lots fee_in"]),
+    ("lot_closes", "quantity", ["lots remaining"]),
+    ("lot_closes", "realised", ["cash USD", "trades net_pnl"]),
+    ("fills", "fee", ["orders fee", "cash USD"]),
+    ("fills", "notional", ["orders cum_notional", "cash USD"]),
 ]
 
 
@@ -159,19 +95,25 @@ def test_a_wrong_number_fails_the_checks_that_compare_it(table: str, column: str
     failed = {check.name: check for check in certify(broken, trades=trades).checks if not check.ok}
     assert set(named) <= set(failed), failed
     told = failed[named[0]]
-    if table not in ("lot_closes",) and "is " in told.detail and ", must be " in told.detail:
-        found, must = (int(text.split()[-1]) for text in told.detail.rsplit("number", 1)[1].split(", must be "))
-        assert abs(found - must) == told.residual == 1
-        if (table, column) not in (("fills", "fee"), ("fills", "notional")):
-            assert found == must + 1
+    found, must = _said(told)
+    assert abs(found - must) == told.residual
+    if table != "lot_closes" and (table, column) not in (("fills", "fee"), ("fills", "notional")):
+        assert found == must + told.residual
+
+
+def _said(check: Check) -> tuple[int, int]:
+    """What a check says that a number is, and must be."""
+    found = re.search(r" is (-?\d+), must be (-?\d+)", check.detail)
+    assert found, check.detail
+    return int(found[1]), int(found[2])
 
 
 @pytest.mark.parametrize(
     "column, by, named",
     [
         ("quantity", 1, {"trades quantity", "positions by trades"}),
-        ("net_pnl", 1, {"trades net_pnl"}),
-        ("net_pnl", -1, {"trades net_pnl"}),
+        ("net_pnl", 1, {"trades net_pnl", "trades"}),
+        ("net_pnl", -1, {"trades net_pnl", "trades"}),
         ("strategy", 1, {"positions by trades"}),
         ("side", -2, {"positions by trades"}),
     ],
@@ -184,7 +126,7 @@ def test_a_wrong_trade_fails_the_checks_of_trades(column: str, by: int, named: s
     failed = {check.name: check for check in certify(record, trades=trades).checks if not check.ok}
     assert set(failed) == named
     for check in failed.values():
-        found, must = (int(text.split()[-1]) for text in check.detail.rsplit("number", 1)[1].split(", must be "))
+        found, must = _said(check)
         assert (check.residual >= 1 and (found - must) * by > 0) or column == "strategy"
 
 
