@@ -14,7 +14,8 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, overload
 
 import numba
 import numpy as np
@@ -26,8 +27,17 @@ from fillwright.kernel import advance, drivers, intake
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.state import WANTS_BAR, WANTS_BARS, State
 from fillwright.model.instrument import MONEY_DECIMALS
-from fillwright.strategy.context import BAR_CONTEXT, INSTANT_CONTEXT, make_bar_context, make_instant_context, record_reader
-from fillwright.strategy.subset import Source, check
+from fillwright.strategy import questions
+from fillwright.strategy.context_code import (
+    BAR_CONTEXT,
+    INSTANT_CONTEXT,
+    MORE,
+    make_bar_context,
+    make_instant_context,
+    record_reader,
+)
+from fillwright.strategy.subset import Source, check, parsed
+from fillwright.strategy.texts import Replaced, Texts, global_names, remade, used
 
 Records: TypeAlias = np.ndarray[Any, np.dtype[np.void]]
 
@@ -38,9 +48,52 @@ _ENTRIES: dict[str, tuple[Any, Any]] = {
     "cancel_all": (drivers.cancel_all, types.int64(types.int64, types.int64)),
     "funds": (advance.free_funds, types.int64(types.int64)),
     "equity": (advance.equity_of, types.int64(types.int64)),
+    "element": (questions.element, types.float64(*[types.int64] * 3)),
+    "past": (questions.past, types.float64(*[types.int64] * 5)),
+    "open_cost": (questions.open_cost, types.int64(*[types.int64] * 2)),
+    "average_price": (questions.average_price, types.float64(*[types.int64] * 3)),
+    "bars_held": (questions.bars_held, types.int64(*[types.int64] * 3)),
+    "order_number": (questions.order_number, types.float64(*[types.int64] * 3)),
+    "order_code": (questions.order_code, types.int64(*[types.int64] * 3)),
+    "replace": (questions.replace, types.int64(*[types.int64] * 2, *[types.float64] * 3)),
+    "close_all": (questions.close_all, types.int64(*[types.int64] * 2)),
+    "bar_count": (questions.bar_count, types.int64(*[types.int64] * 2)),
+    "bar_of": (questions.bar_of, types.int64(*[types.int64] * 3)),
 }
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One function that is compiled, and where it was written."""
+
+    function: Callable[..., Any]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All functions of a compiled strategy: helpers first, in order of need, the callback's own last.
+
+    ``names`` are the globals of all of them: a compiled helper takes its place there. ``error_model`` is the compiler's: "python"
+    makes a division by zero an error, "numpy" an infinity.
+    """
+
+    parts: tuple[Part, ...]
+    names: dict[str, Any]
+    texts: Texts = field(default_factory=Texts)
+    error_model: Literal["numpy", "python"] = "numpy"
+
+
+class Compilable(Protocol):
+    """What can be made a callback; ``callbacks`` remembers what was made."""
+
+    name: str
+    callbacks: dict[tuple[Any, ...], tuple[Any, Texts]]
+
+    def program(self, params: Sequence[str], states: Sequence[str], on_bars: bool) -> Program:
+        """The functions to compile for records with these fields; UsageError with file and line for what can not be."""
 
 
 class Compiled:
@@ -56,7 +109,24 @@ class Compiled:
         self._source = Source.of(function)
         text = self._source.text or f"{function.__code__.co_code.hex()} {function.__code__.co_consts!r}"
         self.digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        self._callbacks: dict[tuple[Any, ...], Any] = {}
+        self.callbacks: dict[tuple[Any, ...], tuple[Any, Texts]] = {}
+
+    def program(self, params: Sequence[str], states: Sequence[str], on_bars: bool) -> Program:
+        """The function, with numbers for its literal texts."""
+        tree, source, texts = parsed(self._source), self._source, Texts()
+        if tree is None:
+            return Program((Part(self.function, source),), {})
+        replaced = Replaced(texts)
+        try:
+            replaced.visit(tree)
+        except UsageError as error:
+            raise UsageError(error.message, where=source.place(int(error.where or 0)), remedy=error.remedy) from None
+        check(source, tree, params, states, on_bars)
+        function = self.function
+        if replaced.count:
+            tree.decorator_list = []
+            function = remade(tree, source.file, global_names(self.function))
+        return Program((Part(function, source),), {}, texts)
 
     def __repr__(self) -> str:
         return f"compiled({self.name})"
@@ -66,58 +136,85 @@ class Compiled:
         raise UsageError(f"{self.name} is compiled and is called by the engine only", remedy="give the strategy to fw.run")
 
 
-def compiled(function: Callable[..., Any]) -> Compiled:
-    """Mark ``on_bar(ctx, p, s)`` (or ``on_bars``) of a strategy to be compiled. UsageError where it does not have that form."""
-    if not inspect.isfunction(function):
+_Class = TypeVar("_Class", bound=type)
+
+
+@overload
+def compiled(subject: _Class) -> _Class: ...  # type: ignore[overload-overlap]
+@overload
+def compiled(subject: Callable[..., Any]) -> Compiled: ...
+def compiled(subject: Any) -> Any:
+    """Mark a strategy to be compiled: the class (see ``docs/compiled.md``), or a function ``on_bar(ctx, p, s)`` of one.
+
+    A class comes back as it is, to be compiled when a run first needs it; UsageError for anything that has neither form.
+    """
+    if isinstance(subject, type):
+        if not any(inspect.isfunction(getattr(subject, name, None)) for name in ("on_bar", "on_bars")):
+            raise UsageError(
+                f"fw.compiled marks a strategy, and {subject.__name__} has no method on_bar or on_bars",
+                remedy="write class Name(fw.Strategy): with def on_bar(self, bar):",
+            )
+        setattr(subject, MARK, True)
+        return subject
+    if not inspect.isfunction(subject):
         raise UsageError(
-            f"fw.compiled marks a function, got {getattr(function, '__name__', type(function).__name__)}",
-            remedy="write it before the method: @fw.compiled, then def on_bar(ctx, p, s):",
+            f"fw.compiled marks a class or a function, got {type(subject).__name__}",
+            remedy="write it before the class: @fw.compiled, then class Name(fw.Strategy):",
         )
-    names = list(inspect.signature(function).parameters)
+    names = list(inspect.signature(subject).parameters)
     if len(names) != 3 or names[0] == "self":
         raise UsageError(
             f"a compiled function has the three parameters (ctx, p, s), this one has ({', '.join(names)})",
-            where=Source.of(function).place(),
-            remedy=f"write def {function.__name__}(ctx, p, s): with ctx for market and orders, p for parameters, s for state",
+            where=Source.of(subject).place(),
+            remedy=f"write @fw.compiled before the class, or def {subject.__name__}(ctx, p, s): with ctx for market and orders, "
+            "p for parameters, s for state",
         )
-    return Compiled(function)
+    return Compiled(subject)
+
+
+MARK = "__fillwright_compiled__"
+"""Name of the attribute of classes that are to be compiled."""
 
 
 def compile_callback(
-    compiled: Compiled, p_dtype: np.dtype[np.void], s_dtype: np.dtype[np.void], on_bars: bool = False
-) -> Callable[..., Any]:
-    """The function as a callback of ``advance`` for records of these dtypes; compiled once per process, then remembered.
+    compiled: Compilable, p_dtype: np.dtype[np.void], s_dtype: np.dtype[np.void], on_bars: bool = False
+) -> tuple[Callable[..., Any], Texts]:
+    """The callback of ``advance`` for records of these dtypes, and its texts; compiled once per process, then remembered.
 
     UsageError with file and line for what can not be compiled.
     """
     if JIT_OFF:
         raise UsageError(
             f"{compiled.name} must be compiled, and compiling is switched off (NUMBA_DISABLE_JIT)",
-            remedy="unset NUMBA_DISABLE_JIT, or write the strategy as a Python method on_bar(self, bar)",
+            remedy="unset NUMBA_DISABLE_JIT, or leave @fw.compiled out and write def on_bar(self, bar)",
         )
     key = (p_dtype, s_dtype, on_bars)
-    known = compiled._callbacks.get(key)
+    known = compiled.callbacks.get(key)
     if known is None:
-        check(compiled._source, _names(p_dtype), _names(s_dtype), on_bars)
-        known = compiled._callbacks[key] = _compile(compiled, p_dtype, s_dtype, on_bars)
-    return known  # type: ignore[no-any-return]
+        program = compiled.program(_names(p_dtype), _names(s_dtype), on_bars)
+        known = compiled.callbacks[key] = _compile(program, p_dtype, s_dtype, on_bars), program.texts
+    return known
 
 
 def _names(dtype: np.dtype[np.void]) -> tuple[str, ...]:
     return tuple(name for name in dtype.names or () if name != _FILLER)
 
 
-def _compile(compiled: Compiled, p_dtype: np.dtype[np.void], s_dtype: np.dtype[np.void], on_bars: bool) -> Any:
+def _compile(program: Program, p_dtype: np.dtype[np.void], s_dtype: np.dtype[np.void], on_bars: bool) -> Any:
     context = INSTANT_CONTEXT if on_bars else BAR_CONTEXT
     make = make_instant_context if on_bars else make_bar_context
     p_type, s_type = numba.from_dtype(p_dtype), numba.from_dtype(s_dtype)
     read_params, read_states = record_reader("params", p_type), record_reader("state", s_type)
-    body = numba.njit(nogil=True, error_model="numpy")(compiled.function)
+    options = numba.njit(nogil=True, error_model=program.error_model, boundscheck=True)
+    made = [(options(part.function), part.source) for part in program.parts]
+    program.names.update((function.__name__, function) for function, _ in made)
+    body = made[-1][0]
     try:
         body.compile((context, p_type, s_type))
     except Exception as error:  # the compiler raises what it likes
-        raise _explained(error, compiled._source) from None
-    _check_writes(body, s_type, compiled._source)
+        raise _explained(error, [part.source for part in program.parts]) from None
+    for function, source in made:
+        _check_writes(function, s_type, source)
 
     def callback(address, feed, row):  # type: ignore[no-untyped-def]
         body(make(address, feed, row), read_params(address), read_states(address))
@@ -126,11 +223,12 @@ def _compile(compiled: Compiled, p_dtype: np.dtype[np.void], s_dtype: np.dtype[n
     return numba.njit(CALLBACK, nogil=True, error_model="numpy")(callback)
 
 
-def _explained(error: Exception, source: Source) -> UsageError:
+def _explained(error: Exception, sources: Sequence[Source]) -> UsageError:
     """What the compiler said, cut down to the line of the user's source and one sentence."""
     text = _COLOURS.sub("", str(error))
-    lines = [int(found["line"]) for found in _PLACE.finditer(text) if source.owns(found["file"], int(found["line"]))]
-    line = lines[-1] if lines else getattr(getattr(error, "loc", None), "line", None)
+    places = [(source, int(found["line"])) for found in _PLACE.finditer(text) for source in sources
+              if source.owns(found["file"], int(found["line"]))]  # fmt: skip
+    source, line = places[-1] if places else (sources[-1], getattr(getattr(error, "loc", None), "line", None))
     said = [part.strip() for part in _PLACE.split(text)[0].splitlines()]
     message = next((part for part in said if part and not part.startswith(_INSIDE)), type(error).__name__)
     shown = source.line(line)
@@ -149,18 +247,23 @@ _INSIDE = ("Failed in", "- Resolution", "None", "During:")
 
 def _check_writes(body: Any, s_type: Any, source: Source) -> None:
     """A float put into a whole-number state would lose its fraction silently."""
-    annotation = body.overloads[body.signatures[0]].type_annotation
-    for block in annotation.blocks.values():
-        for item in block.body:
-            if not isinstance(item, numba.core.ir.SetAttr) or annotation.typemap.get(item.target.name) != s_type:
-                continue
-            field, given = s_type.typeof(item.attr), annotation.typemap[item.value.name]
-            if isinstance(field, types.Integer | types.Boolean) and isinstance(given, types.Float):
-                raise UsageError(
-                    f"{item.attr} is a whole number, and a float is put into it: {source.line(item.loc.line)}",
-                    where=source.place(item.loc.line),
-                    remedy=f"declare it as a float, {item.attr}: float = fw.state(0.0), or write int(...)",
-                )
+    annotations = [overload.type_annotation for overload in body.overloads.values()]
+    writes = [(annotation.typemap, item) for annotation in annotations for block in annotation.blocks.values() for item in block.body
+              if isinstance(item, numba.core.ir.SetAttr) and annotation.typemap.get(item.target.name) == s_type]  # fmt: skip
+    for typemap, item in writes:
+        field, given = s_type.typeof(item.attr), typemap[item.value.name]
+        if isinstance(field, types.Boolean) and isinstance(given, types.Integer):
+            raise UsageError(
+                f"{item.attr} is True or False, and a number is put into it: {source.line(item.loc.line)}",
+                where=source.place(item.loc.line),
+                remedy=f"declare it as a number, {item.attr}: int = fw.state(0), or write a comparison",
+            )
+        if isinstance(field, types.Integer | types.Boolean) and isinstance(given, types.Float):
+            raise UsageError(
+                f"{item.attr} is a whole number, and a float is put into it: {source.line(item.loc.line)}",
+                where=source.place(item.loc.line),
+                remedy=f"declare it as a float, {item.attr}: float = fw.state(0.0), or write int(...)",
+            )
 
 
 # -- a run -----------------------------------------------------------------------------------------------------------------------
@@ -207,18 +310,26 @@ class CompiledCall:
             chosen = feed if feed in own else same[0] if same else next(iter(own)) if len(own) == 1 else -1
             self.series[number, feed] = (own[chosen], chosen) if chosen >= 0 else (0, feed)
 
-    def attach(self, state: State, money_decimals: int) -> None:
+    def attach(self, state: State, money_decimals: int, texts: Texts, symbols: Sequence[str]) -> None:
         """Pin everything and hang it on the state's record."""
         s = state.scalars
-        table = dict.fromkeys(drivers.TABLE, 0)
+        self.texts, self.codes = texts, texts.tables(symbols)
+        names = (*drivers.TABLE, *MORE)
+        table = dict.fromkeys(names, 0)
+        table |= {name: state.pin(codes) for name, codes in self.codes.items()}
+        table["cells"] = state.pin(np.zeros(4 * len(state.instruments), np.int64))
         table |= {name: int(_get_jit_address(entry, signature)) for name, (entry, signature) in _ENTRIES.items()}
         table |= {"n_indicators": len(self.series) if self.kept else 0, "money_scale": 10**money_decimals, "tif": int(s["t_tif"])}
         state.kept.append(self)
         s["params"], s["state"] = self.params.ctypes.data, self.states.ctypes.data
         s["indicators"] = self.series.ctypes.data
-        s["driver"] = state.pin(np.array([table[name] for name in drivers.TABLE], np.int64))
+        s["driver"] = state.pin(np.array([table[name] for name in names], np.int64))
         s["t_rule"] = s["t_tag"] = -1
         s["t_expire"] = 0
+
+    def names_used(self) -> tuple[list[str], list[str]]:
+        """Tags and rule ids in use, by their codes in the records."""
+        return used(self.texts.tags, self.codes["tags"]), used(self.texts.rules, self.codes["rules"])
 
     def state_values(self) -> dict[str, Any]:
         """The declared state as it is now, as Python values and copies of arrays."""
@@ -245,34 +356,41 @@ def _packed(values: Mapping[str, Any], skip: bool) -> np.ndarray[Any, Any]:
                 remedy="a compiled strategy keeps numbers and numpy arrays of float64, int64 or bool",
             )
     record = np.zeros(1, np.dtype(fields or [(_FILLER, np.int64)], align=True))
-    for field in fields:
+    for name, *_ in fields:
         try:
-            record[0][field[0]] = values[field[0]]
+            record[0][name] = values[name]
         except OverflowError:
-            raise UsageError(f"{field[0]} = {values[field[0]]} does not fit 64 bits") from None
+            raise UsageError(f"{name} = {values[name]} does not fit 64 bits") from None
     return record
 
 
 def attach_compiled(
     state: State,
-    compiled: Compiled,
+    compiled: Compilable,
     params: Mapping[str, Any],
     states: Mapping[str, Any],
     indicators: Mapping[str, Sequence[Any]],
     on_bars: bool = False,
     money_decimals: int = MONEY_DECIMALS,
+    symbols: Sequence[str] = (),
 ) -> Callable[..., Any]:
     """Point the state at parameters, states and indicators, set the mask, and return the callback for ``advance``.
 
     indicators  name -> one float64 array per feed of the market, None where there is none; ``p.<name>`` becomes its handle
     on_bars     called once per instant instead of once per bar
+    symbols     of the market, in order of their numbers
     The time in force of its orders is what ``t_tif`` holds now. :func:`states_of` reads the state after, or between, instants.
     """
     call = CompiledCall(params, states, indicators, state.feeds[: int(state.scalars["n_feeds"])])
-    callback = compile_callback(compiled, call.params.dtype, call.states.dtype, on_bars)
-    call.attach(state, money_decimals)
+    callback, texts = compile_callback(compiled, call.params.dtype, call.states.dtype, on_bars)
+    call.attach(state, money_decimals, texts, symbols)
     state.scalars["mask"] = WANTS_BARS if on_bars else WANTS_BAR
     return callback
+
+
+def names_of(state: State) -> tuple[list[str], list[str]] | None:
+    """Tags and rule ids that the compiled strategy of a run has used so far; None where there is no compiled strategy."""
+    return next((item.names_used() for item in state.kept if isinstance(item, CompiledCall)), None)
 
 
 def states_of(state: State) -> dict[str, Any]:

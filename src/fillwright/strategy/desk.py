@@ -40,7 +40,8 @@ from fillwright.model.columns import FILLS, ORDER_EVENTS, TRADE_EVENTS
 from fillwright.model.instrument import Currency
 from fillwright.order_manager import Order, OrderManager
 from fillwright.strategy.base import AFTER_THE_RUN, BEFORE_THE_RUN, CALLBACKS, Strategy
-from fillwright.strategy.compiled import Compiled, attach_compiled, states_of
+from fillwright.strategy.class_form import class_form, facts_of
+from fillwright.strategy.compiled import Compiled, attach_compiled, names_of, states_of
 from fillwright.strategy.driver import Preparation, Recall
 from fillwright.strategy.recall import NotPlain, Packed, unpack
 from fillwright.strategy.source import source_digest
@@ -87,8 +88,6 @@ class Desk:
                 remedy="declare parameters with fw.param(...) instead of an own __init__",
             ) from error
         self.name = cls.__name__
-        self.tags: list[str] = []
-        self.rules: list[str] = []
         self.error: BaseException | None = None
         self.notes: list[str] = []
         self.wants_checkpoint = False
@@ -102,7 +101,8 @@ class Desk:
     def describe(self) -> dict[str, Any]:
         """Kind, name, parameters, and a digest of the strategy's source and local imports."""
         subject: Any = type(self.strategy)
-        compiled = any(isinstance(getattr(subject, name, None), Compiled) for name in ("on_bar", "on_bars"))
+        functions = [getattr(subject, name, None) for name in ("on_bar", "on_bars")]
+        compiled = any(isinstance(function, Compiled) for function in functions) or class_form(subject) is not None
         return {
             "kind": "strategy",
             "name": self.name,
@@ -110,6 +110,21 @@ class Desk:
             "params": {name: str(value) for name, value in sorted(self.strategy.params.items())},
             "source": source_digest(subject),
         }
+
+    @property
+    def tags(self) -> list[str]:
+        """Tags of its orders, by their codes."""
+        return self._names_used()[0]
+
+    @property
+    def rules(self) -> list[str]:
+        """Rule ids of its orders, by their codes."""
+        return self._names_used()[1]
+
+    def _names_used(self) -> tuple[list[str], list[str]]:
+        if "_manager" not in vars(self):
+            return [], []
+        return names_of(self.state) or (self._manager.tags, self._manager.rules)
 
     # -- before the run --------------------------------------------------------------------------------------------------
 
@@ -308,21 +323,22 @@ class Desk:
         self._clock.state = state
         manager = OrderManager(state, self.market.instruments, self.config)
         self._manager = self.strategy._orders = manager
-        self.tags, self.rules = manager.tags, manager.rules
         if self._recalled is not None:
             self._begin_with(self._recalled)
         cls = type(self.strategy)
         on_bar = getattr(cls, "on_bar", None)
         on_bars = getattr(cls, "on_bars", None)
         written = {name for name in CALLBACKS if hasattr(cls, name)}
-        if isinstance(on_bar, Compiled) or isinstance(on_bars, Compiled):
+        form = class_form(cls)
+        if isinstance(on_bar, Compiled) or isinstance(on_bars, Compiled) or form is not None:
             others = sorted(written - {"on_start", "on_bar", "on_bars", "on_stop"}) + ["timers"] * bool(self._timers)
             if others:
                 raise UsageError(
                     f"{cls.__name__} is compiled and has {', '.join(others)}, which would never be called",
                     remedy="leave @fw.compiled out, or do without them",
                 )
-            return self._attach_compiled(state, on_bar or on_bars, on_bars is not None)
+            function = on_bar or on_bars if form is None else form.given(facts_of(self.strategy, form, self.market, self.config))
+            return self._attach_compiled(state, function, on_bars is not None)
         mask = WANTS_BAR if "on_bar" in written else 0
         mask |= WANTS_BARS if "on_bars" in written else 0
         mask |= WANTS_ORDER_EVENTS if written & {"on_order", "on_fill", *_TRADE_CALLBACKS} else 0
@@ -340,7 +356,7 @@ class Desk:
         states = {name: getattr(self.strategy, name) for name in type(self.strategy)._states}
         state.scalars["t_tif"] = self._manager._tif
         decimals = self.config.account.money_decimals
-        return attach_compiled(state, function, self.strategy.params, states, indicators, on_bars, decimals)
+        return attach_compiled(state, function, self.strategy.params, states, indicators, on_bars, decimals, self.symbols)
 
     def _callback(self, mask: int) -> Callable[[int, int, int], int]:
         """The function that the kernel calls: an exception is kept and stops the run at this instant."""

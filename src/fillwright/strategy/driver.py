@@ -51,9 +51,13 @@ class Driver(Protocol):
     name: str
     """Shown in reports and written into records."""
 
-    tags: list[str]
-    rules: list[str]
-    """Names interned while it ran; records hold their indices."""
+    @property
+    def tags(self) -> list[str]:
+        """Notes interned while it ran; records hold their indices."""
+
+    @property
+    def rules(self) -> list[str]:
+        """Rule ids interned while it ran; records hold their indices."""
 
     notes: list[str]
     """What the reader of the result should know: become warnings of the run."""

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from fillwright.errors import UsageError
-from fillwright.strategy.context import METHODS, NAMES, WITHOUT_BAR
+from fillwright.strategy.context import METHODS, NAMES, ONLY_ON_BARS, WITHOUT_BAR
 
 _PLAIN = "numbers and names of p and s will do"
-_NOT_COMPILED: dict[type[ast.AST], tuple[str, str]] = {
+NOT_COMPILED: dict[type[ast.AST], tuple[str, str]] = {
     ast.JoinedStr: ("an f-string", "text can not be made in compiled code; keep a number in s"),
     ast.List: ("a list", "declare an array, history = fw.state(np.zeros(20)), and use s.history[k]"),
     ast.ListComp: ("a list", "write a for loop over range(...)"),
@@ -90,23 +90,26 @@ class Source:
         return Path(self.file).name == Path(file).name and self.first <= line < self.first + length
 
 
-def check(source: Source, params: Sequence[str], states: Sequence[str], on_bars: bool) -> None:
-    """UsageError for the first construct that can not be compiled, or name that does not exist, in order of lines."""
-    if not source.text:
-        return
+def parsed(source: Source) -> ast.FunctionDef | None:
+    """The definition, with the lines of its file; None where there is no text, or it is part of a larger expression."""
     try:
-        function = ast.parse(source.text).body[0]
-    except SyntaxError:  # part of a larger expression: the compiler will say
-        return
+        function = ast.parse(source.text).body[0] if source.text else None
+    except SyntaxError:
+        return None
     if not isinstance(function, ast.FunctionDef):
-        return
+        return None
+    ast.increment_lineno(function, source.first - 1)
+    return function
+
+
+def check(source: Source, function: ast.FunctionDef, params: Sequence[str], states: Sequence[str], on_bars: bool) -> None:
+    """UsageError for the first construct that can not be compiled, or name that does not exist, in order of lines."""
     names = [argument.arg for argument in function.args.args]
     checker = _Checker(names[0], names[1], names[2], tuple(params), tuple(states), on_bars)
     found = sorted(checker.breaches(function), key=lambda item: (item[0].lineno, item[0].col_offset))
     if found:
         node, message, remedy = found[0]
-        line = source.first + node.lineno - 1
-        raise UsageError(f"in compiled {source.name}: {message}", where=source.place(line), remedy=remedy)
+        raise UsageError(f"in compiled {source.name}: {message}", where=source.place(node.lineno), remedy=remedy)
 
 
 Breach = tuple[Any, str, str]
@@ -137,7 +140,7 @@ class _Checker:
                 waiting.extend(ast.iter_child_nodes(node))
 
     def _node(self, node: ast.AST) -> Iterator[Breach]:
-        known = _NOT_COMPILED.get(type(node))
+        known = NOT_COMPILED.get(type(node))
         if known is not None:
             yield node, f"{known[0]} can not be compiled", known[1]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
@@ -170,6 +173,8 @@ class _Checker:
                 yield node, f"there is no ctx.{name}", _nearest(name, NAMES, "ctx")
             elif self.on_bars and name not in WITHOUT_BAR:
                 yield node, f"ctx.{name} belongs to one instrument, and on_bars has none", f"write ctx.at(k).{name}, k from 0"
+            elif not self.on_bars and name in ONLY_ON_BARS:
+                yield node, f"ctx.{name} is there in on_bars only", "on_bar is called for each bar by itself"
         elif owner == self.p:
             if stored:
                 yield node, f"p.{name} can not be set: parameters stay as they are in a run", "declare it with fw.state and use s"

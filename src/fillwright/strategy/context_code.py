@@ -1,0 +1,491 @@
+"""How the compiler translates :class:`~fillwright.strategy.context.Context`.
+
+Its compiled twin is a value of three integers (state address, feed, row). Reading lowers to a few loads; what needs the kernel's
+rules is a call to an address that hangs in the state, so that no part of the kernel is compiled into a user's function.
+"""
+
+# Numba's extension interface is untyped.
+# mypy: disable-error-code="misc, no-untyped-call, override, untyped-decorator"
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import NumbaTypeError
+from numba.core.imputils import lower_builtin, lower_getattr_generic
+from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, fold_arguments, infer_getattr, signature
+from numba.extending import intrinsic, models, register_model
+
+from fillwright.kernel import state as layout
+from fillwright.kernel.drivers import HANDLE, TABLE
+from fillwright.model.codes import OrderType, SizeMode
+from fillwright.strategy.context import METHODS, NAMES, ONLY_ON_BARS, WITHOUT_BAR, Context
+
+_WORD = ir.IntType(64)
+_FLOAT = ir.DoubleType()
+
+MORE = (
+    "element", "past", "open_cost", "average_price", "bars_held", "order_number", "order_code", "replace", "close_all", "bar_count",
+    "bar_of", "cells", "symbols", "tags", "rules",
+)  # fmt: skip
+"""What hangs on ``driver`` behind TABLE: addresses of the entries in ``questions``, of scratch memory and of codes of texts."""
+_PLACES = (*TABLE, *MORE)
+
+
+class ContextType(types.Type):
+    """Compiled twin of :class:`Context`; ``bar`` is False in ``on_bars``."""
+
+    def __init__(self, bar: bool) -> None:
+        self.bar = bar
+        super().__init__(name="ctx of on_bar" if bar else "ctx of on_bars")
+
+
+BAR_CONTEXT, INSTANT_CONTEXT = ContextType(True), ContextType(False)
+
+
+@register_model(ContextType)
+class _ContextModel(models.StructModel):
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        members = [("address", types.int64), ("feed", types.int64), ("row", types.int64)]
+        super().__init__(dmm, fe_type, members)
+
+
+# -- machine code: loads and calls ---------------------------------------------------------------------------------------------
+
+
+class _Emitter:
+    """Writes the code of one attribute or method call on one context value."""
+
+    def __init__(self, context: Any, builder: Any, kind: ContextType, value: Any) -> None:
+        self.context = context
+        self.builder = builder
+        self.kind = kind
+        fields = cgutils.create_struct_proxy(kind)(context, builder, value=value)
+        self.address, self.feed, self.row = fields.address, fields.feed, fields.row
+
+    def word(self, value: int) -> Any:
+        """A constant."""
+        return ir.Constant(_WORD, value)
+
+    def load(self, base: Any, offset: int, kind: Any = _WORD) -> Any:
+        """The 64 bits at base + offset."""
+        where = self.builder.add(base, self.word(offset))
+        return self.builder.load(self.builder.inttoptr(where, kind.as_pointer()))
+
+    def scalar(self, name: str) -> Any:
+        """A field of the run's record."""
+        return self.load(self.address, _offset(layout.SCALARS, name))
+
+    def table(self, name: str) -> Any:
+        """An entry of the table that hangs on ``driver``."""
+        return self.load(self.scalar("driver"), 8 * _PLACES.index(name))
+
+    def element(self, base: Any, index: Any, size: int = 8) -> Any:
+        """Address of the index-th item."""
+        return self.builder.add(base, self.builder.mul(index, self.word(size)))
+
+    def record(self, array: str, dtype: np.dtype[np.void], index: Any) -> Any:
+        """Address of a record in one of the run's arrays."""
+        return self.element(self.scalar(array), index, dtype.itemsize)
+
+    def feed_field(self, name: str, feed: Any = None) -> Any:
+        """A field of a feed's record, the context's own by default."""
+        at = self.record("feeds", layout.FEED, self.feed if feed is None else feed)
+        return self.load(at, _offset(layout.FEED, name))
+
+    def instrument_field(self, name: str) -> Any:
+        """A field of the context's instrument."""
+        at = self.record("instruments", layout.INSTRUMENT, self.feed_field("instrument"))
+        return self.load(at, _offset(layout.INSTRUMENT, name))
+
+    def ratio(self, number: Any, scale: Any) -> Any:
+        """number / scale as float."""
+        return self.builder.fdiv(self.builder.sitofp(number, _FLOAT), self.builder.sitofp(scale, _FLOAT))
+
+    def where(self, condition: Any, there: Callable[[], Any], default: Any) -> Any:
+        """``there()`` where the condition holds, else default; its code runs only then."""
+        slot = cgutils.alloca_once_value(self.builder, default)
+        with self.builder.if_then(condition):
+            self.builder.store(there(), slot)
+        return self.builder.load(slot)
+
+    def fail(self, condition: Any, error: type[Exception], message: str) -> None:
+        """Raise where the condition holds."""
+        with self.builder.if_then(condition, likely=False):
+            self.context.call_conv.return_user_exc(self.builder, error, (message,))
+
+    def call(self, entry: str, arguments: list[Any], result: Any = types.int64) -> Any:
+        """Call an entry that returns an integer, or a float; what it raises goes on to the caller."""
+        kinds = tuple(types.float64 if item.type == _FLOAT else types.int64 for item in arguments)
+        convention = self.context.call_conv
+        pointer = self.builder.inttoptr(self.table(entry), convention.get_function_type(result, kinds).as_pointer())
+        status, answer = convention.call_function(self.builder, pointer, result, kinds, arguments)
+        with cgutils.if_unlikely(self.builder, status.is_error):
+            convention.return_status_propagate(self.builder, status)
+        return answer
+
+    # -- indicators
+
+    def series(self, handle: Any) -> tuple[Any, Any]:
+        """(address of the values or 0, row now) of an indicator as seen from this feed."""
+        number = self.builder.sub(handle, self.word(HANDLE))
+        outside = self.builder.icmp_unsigned(">=", number, self.table("n_indicators"))
+        self.fail(outside, IndexError, "this is not an indicator: write p.<name of an indicator>, or a float as a level")
+        cell = self.builder.add(self.builder.mul(number, self.scalar("n_feeds")), self.feed)
+        at = self.element(self.scalar("indicators"), cell, 16)
+        feed = self.load(at, 8)
+        own = self.builder.icmp_signed("==", feed, self.feed)
+        row = self.where(self.builder.not_(own), lambda: self.builder.sub(self.feed_field("row", feed), self.word(1)), self.row)
+        return self.load(at, 0), row
+
+    def known(self, address: Any, row: Any) -> Any:
+        """Whether there is a value at a row."""
+        there = self.builder.icmp_signed("!=", address, self.word(0))
+        return self.builder.and_(there, self.builder.icmp_signed(">=", row, self.word(0)))
+
+    def value_at(self, address: Any, row: Any) -> Any:
+        """A value of an indicator that is known."""
+        return self.load(self.element(address, row), 0, _FLOAT)
+
+    def crossed(self, a: Any, b: Any, before: str, now: str) -> Any:
+        """Comparison of two series (or a series and a level) one bar ago and now; false where one is not known."""
+        address, row = self.series(a)
+        earlier = self.builder.sub(row, self.word(1))
+        known = self.known(address, earlier)
+        other = None
+        if b.type != _FLOAT:
+            other, other_row = self.series(b)
+            apart = self.builder.icmp_signed("!=", row, other_row)
+            self.fail(apart, ValueError, "a crossing needs two indicators of one timeframe")
+            known = self.builder.and_(known, self.builder.icmp_signed("!=", other, self.word(0)))
+
+        def compare() -> Any:
+            then, level = (b, b) if other is None else (self.value_at(other, earlier), self.value_at(other, row))
+            was = self.builder.fcmp_ordered(before, self.value_at(address, earlier), then)
+            return self.builder.and_(was, self.builder.fcmp_ordered(now, self.value_at(address, row), level))
+
+        return self.where(known, compare, ir.Constant(ir.IntType(1), 0))
+
+    # -- orders
+
+    def store(self, base: Any, offset: int, value: Any) -> None:
+        """Put 64 bits at base + offset."""
+        where = self.builder.add(base, self.word(offset))
+        self.builder.store(value, self.builder.inttoptr(where, _WORD.as_pointer()))
+
+    def ticket(self, name: str, value: Any) -> None:
+        """Fill in a field of the order form."""
+        self.store(self.address, _offset(layout.SCALARS, name), value)
+
+    def text(self, table: str, number: Any) -> Any:
+        """Code of the text of that number: given on first use, as the order manager does."""
+        codes = self.table(table)
+        at = self.element(codes, self.builder.add(number, self.word(1)))
+        with self.builder.if_then(self.builder.icmp_signed("<", self.load(at, 0), self.word(0))):
+            fresh = self.load(codes, 0)
+            self.store(at, 0, fresh)
+            self.store(codes, 0, self.builder.add(fresh, self.word(1)))
+        return self.load(at, 0)
+
+    def place(self, side: int, mode: SizeMode, size: Any, limit: Any = None, stop: Any = None, **details: Any) -> Any:
+        """One intent; ``details`` are tif, expire, tag and rule_id."""
+        given = {name: value for name, value in details.items() if value is not None}
+        usual = self.table("tif")
+        life = self.element(self.scalar("driver"), self.word(TABLE.index("tif")))
+        for name, table in (("rule_id", "rules"), ("tag", "tags")):
+            if name in given:
+                self.ticket(f"t_{name.removesuffix('_id')}", self.text(table, given[name]))
+        if "tif" in given:
+            self.store(life, 0, given["tif"])
+        if "expire" in given:
+            self.ticket("t_expire", given["expire"])
+        order = self._placed(side, mode, size, limit, stop)
+        for name, usually in (("rule_id", self.word(-1)), ("tag", self.word(-1)), ("expire", self.word(0))):
+            if name in given:
+                self.ticket(f"t_{name.removesuffix('_id')}", usually)
+        if "tif" in given:
+            self.store(life, 0, usual)
+            self.ticket("t_tif", usual)
+        return order
+
+    def _placed(self, side: int, mode: SizeMode, size: Any, limit: Any, stop: Any) -> Any:
+        code = {(0, 0): OrderType.MARKET, (1, 0): OrderType.LIMIT, (0, 1): OrderType.STOP, (1, 1): OrderType.STOP_LIMIT}
+        kind = code[int(limit is not None), int(stop is not None)]
+        none = ir.Constant(_FLOAT, 0.0)
+        return self.call("place", [
+            self.address, self.feed_field("instrument"), self.word(side), self.word(int(mode)), self.word(int(kind)), size,
+            none if limit is None else limit, none if stop is None else stop,
+        ])  # fmt: skip
+
+
+def _offset(dtype: np.dtype[np.void], name: str) -> int:
+    fields: Any = dtype.fields
+    return int(fields[name][1])
+
+
+def _nan() -> Any:
+    return ir.Constant(_FLOAT, float("nan"))
+
+
+# -- attributes ----------------------------------------------------------------------------------------------------------------
+
+
+def _column(name: str, scale: str) -> Callable[[_Emitter], Any]:
+    def emit(e: _Emitter) -> Any:
+        address = e.feed_field(name)
+        return e.where(
+            e.known(address, e.row), lambda: e.ratio(e.load(e.element(address, e.row), 0), e.instrument_field(scale)), _nan()
+        )
+
+    return emit
+
+
+def _book(e: _Emitter) -> Any:
+    """Number of the own book of the context's instrument."""
+    return e.builder.add(e.builder.mul(e.scalar("t_strategy"), e.scalar("n_instruments")), e.feed_field("instrument"))
+
+
+def _position(e: _Emitter) -> Any:
+    book = e.record("books", layout.BOOK, _book(e))
+    return e.ratio(e.load(book, _offset(layout.BOOK, "position")), e.instrument_field("lot_scale"))
+
+
+def _unrealised(e: _Emitter) -> Any:
+    gain = e.builder.sub(e.instrument_field("value"), e.call("open_cost", [e.address, _book(e)]))
+    return e.ratio(gain, e.table("money_scale"))
+
+
+def _time(e: _Emitter) -> Any:
+    address = e.feed_field("close_time")
+    return e.where(e.known(address, e.row), lambda: e.load(e.element(address, e.row), 0), e.word(0))
+
+
+def _cash_total(e: _Emitter) -> Any:
+    return e.ratio(e.load(e.scalar("currencies"), _offset(layout.CURRENCY, "cash")), e.table("money_scale"))
+
+
+_READ: dict[str, Callable[[_Emitter], Any]] = {
+    **{name: _column(name, "price_scale") for name in ("open", "high", "low", "close")},
+    "volume": _column("volume", "lot_scale"),
+    "row": lambda e: e.row,
+    "feed": lambda e: e.feed,
+    "timeframe_ns": lambda e: e.feed_field("timeframe"),
+    "instrument": lambda e: e.feed_field("instrument"),
+    "position": _position,
+    "average_price": lambda e: e.call("average_price", [e.address, _book(e), e.feed_field("instrument")], types.float64),
+    "position_value": lambda e: e.ratio(e.instrument_field("value"), e.table("money_scale")),
+    "unrealised": _unrealised,
+    "bars_held": lambda e: e.call("bars_held", [e.address, _book(e), e.feed_field("instrument")]),
+    "time_ns": _time,
+    "now": lambda e: e.scalar("now"),
+    "cash": lambda e: e.ratio(e.call("funds", [e.address]), e.table("money_scale")),
+    "cash_total": _cash_total,
+    "equity": lambda e: e.ratio(e.call("equity", [e.address]), e.table("money_scale")),
+    "symbol_count": lambda e: e.scalar("n_instruments"),
+    "bar_count": lambda e: e.call("bar_count", [e.address, e.row]),
+}
+
+
+# -- methods -------------------------------------------------------------------------------------------------------------------
+
+
+def _sized(side: int, mode: SizeMode) -> Callable[..., Any]:
+    names = ("limit", "stop", "tif", "expire", "tag", "rule_id") if side else ("tag", "rule_id")
+    return lambda e, size, *rest: e.place(side, mode, size, **dict(zip(names, rest, strict=True)))
+
+
+def _value(e: _Emitter, handle: Any, back: Any) -> Any:
+    e.fail(e.builder.icmp_signed("<", back, e.word(0)), ValueError, "back counts bars into the past: it must not be negative")
+    address, row = e.series(handle)
+    wanted = e.builder.sub(row, back)
+    return e.where(e.known(address, wanted), lambda: e.value_at(address, wanted), _nan())
+
+
+def _cancel(e: _Emitter, order: Any) -> Any:
+    known = e.builder.icmp_unsigned("<", order, e.scalar("n_orders"))
+    return e.where(known, lambda: e.call("cancel", [e.address, order]), e.word(0))
+
+
+def _cancel_all(e: _Emitter) -> Any:
+    return e.call("cancel_all", [e.address, e.feed_field("instrument") if e.kind.bar else e.word(-1)])
+
+
+def _close_all(e: _Emitter) -> Any:
+    for name in ("t_limit", "t_stop", "t_side"):  # what the order before has left
+        e.ticket(name, e.word(0))
+    e.ticket("t_type", e.word(int(OrderType.MARKET)))
+    e.ticket("t_tif", e.table("tif"))
+    return e.call("close_all", [e.address, e.table("cells")])
+
+
+def _item(e: _Emitter, handle: Any, index: Any) -> Any:
+    address, row = e.series(handle)
+    rows = e.where(e.known(address, row), lambda: e.builder.add(row, e.word(1)), e.word(0))
+    return e.call("element", [address, rows, index], types.float64)
+
+
+def _past(e: _Emitter, column: Any, index: Any) -> Any:
+    return e.call("past", [e.address, e.feed, e.builder.add(e.row, e.word(1)), column, index], types.float64)
+
+
+def _at(e: _Emitter, instrument: Any) -> Any:
+    outside = e.builder.icmp_unsigned(">=", instrument, e.scalar("n_instruments"))
+    e.fail(outside, IndexError, "there is no instrument of this number: they count from 0 to ctx.symbol_count - 1")
+    record = e.record("instruments", layout.INSTRUMENT, instrument)
+    return _on(e, e.load(record, _offset(layout.INSTRUMENT, "feed")))
+
+
+def _on_feed(e: _Emitter, feed: Any) -> Any:
+    e.fail(e.builder.icmp_unsigned(">=", feed, e.scalar("n_feeds")), IndexError, "there is no feed of this number")
+    return _on(e, feed)
+
+
+def _on(e: _Emitter, feed: Any) -> Any:
+    """Context of a feed at its latest bar."""
+    result = cgutils.create_struct_proxy(BAR_CONTEXT)(e.context, e.builder)
+    result.address, result.feed = e.address, feed
+    result.row = e.builder.sub(e.feed_field("row", feed), e.word(1))
+    return result._getvalue()
+
+
+_CALL: dict[str, Callable[..., Any]] = {
+    "value": _value,
+    "crossed_above": lambda e, a, b: e.crossed(a, b, "<=", ">"),
+    "crossed_below": lambda e, a, b: e.crossed(a, b, ">=", "<"),
+    "buy": _sized(1, SizeMode.UNITS),
+    "sell": _sized(-1, SizeMode.UNITS),
+    "buy_value": _sized(1, SizeMode.VALUE),
+    "sell_value": _sized(-1, SizeMode.VALUE),
+    "buy_weight": _sized(1, SizeMode.WEIGHT),
+    "sell_weight": _sized(-1, SizeMode.WEIGHT),
+    "target": _sized(0, SizeMode.TARGET_UNITS),
+    "target_value": _sized(0, SizeMode.TARGET_VALUE),
+    "target_weight": _sized(0, SizeMode.TARGET_WEIGHT),
+    "close_position": lambda e, tag, rule: e.place(0, SizeMode.CLOSE, ir.Constant(_FLOAT, 0.0), tag=tag, rule_id=rule),
+    "close_all": _close_all,
+    "cancel": _cancel,
+    "cancel_all": _cancel_all,
+    "cancel_everything": lambda e: e.call("cancel_all", [e.address, e.word(-1)]),
+    "replace": lambda e, order, *new: e.call("replace", [e.address, order, *(_nan() if x is None else x for x in new)]),
+    "order_number": lambda e, order, what: e.call("order_number", [e.address, order, what], types.float64),
+    "order_code": lambda e, order, what: e.call("order_code", [e.address, order, what]),
+    "symbol": lambda e, number: e.load(e.element(e.table("symbols"), number), 0),
+    "at": _at,
+    "on_feed": _on_feed,
+    "item": _item,
+    "past": _past,
+    "bar_of": lambda e, k: e.call("bar_of", [e.address, e.row, k]),
+}
+_RESULT = {"float": types.float64, "int": types.int64, "bool": types.boolean, "Context": BAR_CONTEXT}
+
+
+# -- types ---------------------------------------------------------------------------------------------------------------------
+
+
+@infer_getattr
+class _ContextAttributes(AttributeTemplate):
+    key = ContextType
+
+    def generic_resolve(self, kind: ContextType, name: str) -> Any:
+        if name not in NAMES or name in (ONLY_ON_BARS if kind.bar else set(NAMES) - WITHOUT_BAR):
+            return None
+        if name in METHODS:
+            return types.BoundFunction(_TEMPLATES[name], kind)
+        return _RESULT[Context.__annotations__[name]]
+
+
+@lower_getattr_generic(ContextType)
+def _read_attribute(context: Any, builder: Any, kind: ContextType, value: Any, name: str) -> Any:
+    return _READ[name](_Emitter(context, builder, kind, value))
+
+
+def _template(name: str, function: Callable[..., Any]) -> type:
+    """Typing and lowering of one method, by the signature of its description in :class:`Context`."""
+    own = inspect.signature(function)
+    public = own.replace(parameters=list(own.parameters.values())[1:])
+    result = _RESULT[str(own.return_annotation)]
+    key = f"fillwright.Context.{name}"
+
+    def generic(self: Any, args: Any, kws: Any) -> Any:
+        folded = fold_arguments(
+            public, args, kws, lambda k, p, v: v, lambda k, p, d: types.Omitted(d), lambda k, p, v: types.StarArgTuple(v)
+        )
+        kinds = [_argument(name, p, kind) for p, kind in zip(public.parameters.values(), folded, strict=True)]
+        return signature(result, *kinds, recvr=self.this).replace(pysig=public)
+
+    @lower_builtin(key, ContextType, types.VarArg(types.Any))
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        e = _Emitter(context, builder, sig.args[0], args[0])
+        values = [_constant(kind, value) for kind, value in zip(sig.args[1:], args[1:], strict=True)]
+        return _CALL[name](e, *values)
+
+    return type(f"Context_{name}", (AbstractTemplate,), {"key": key, "generic": generic})
+
+
+def _argument(method: str, parameter: inspect.Parameter, kind: Any) -> Any:
+    """Type that an argument is cast to. NumbaTypeError in words where it can not be."""
+    given = kind.value if isinstance(kind, types.Omitted) else kind
+    wanted = str(parameter.annotation)
+    if given is None or isinstance(given, types.NoneType):
+        if "None" in wanted:
+            return types.none if isinstance(kind, types.NoneType) else kind
+    elif isinstance(kind, types.Omitted):
+        return kind
+    elif isinstance(given, types.Float) and "float" in wanted:
+        return types.float64
+    elif isinstance(given, types.Integer | types.Boolean):
+        return types.float64 if "float" in wanted and "int" not in wanted else types.int64
+    name = "a number" if "float" in wanted else "a literal text" if "str" in wanted else "an integer"
+    raise NumbaTypeError(f"ctx.{method}: {parameter.name} must be {name}, got {given}")
+
+
+def _constant(kind: Any, value: Any) -> Any:
+    if isinstance(kind, types.NoneType):
+        return None
+    if not isinstance(kind, types.Omitted):
+        return value
+    return None if kind.value is None else ir.Constant(_WORD, kind.value)
+
+
+_TEMPLATES = {name: _template(name, function) for name, function in METHODS.items()}
+
+
+# -- what the callback hands over ----------------------------------------------------------------------------------------------
+
+
+def _maker(kind: ContextType) -> Any:
+    @intrinsic
+    def make(typingctx: Any, address: Any, feed: Any, row: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            value = cgutils.create_struct_proxy(kind)(context, builder)
+            value.address, value.feed, value.row = args
+            return value._getvalue()
+
+        return kind(types.int64, types.int64, types.int64), codegen
+
+    return make
+
+
+make_bar_context, make_instant_context = _maker(BAR_CONTEXT), _maker(INSTANT_CONTEXT)
+"""Intrinsics ``(state address, feed, row)`` -> context."""
+
+
+def record_reader(name: str, record: Any) -> Any:
+    """Intrinsic ``(state address)`` -> the record of a numba type whose address is the scalar ``name``."""
+
+    @intrinsic
+    def read(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            where = builder.add(args[0], ir.Constant(_WORD, _offset(layout.SCALARS, name)))
+            found = builder.load(builder.inttoptr(where, _WORD.as_pointer()))
+            return builder.inttoptr(found, context.get_value_type(record))
+
+        return record(types.int64), codegen
+
+    return read
