@@ -140,7 +140,8 @@ class Order:
         if lots == 0:
             return math.nan
         mul, div = instrument.money_ratio(self._manager.money_decimals)
-        return self._field("cum_notional") * div / (lots * mul) / instrument.price_scale
+        paid = float(self._field("cum_notional")) * float(div)  # in floats, as compiled strategies compute it
+        return paid / (float(lots) * float(mul)) / instrument.price_scale
 
     def cancel(self) -> bool:
         """Ask for its cancel. False if it is done or being cancelled already."""

@@ -81,13 +81,13 @@ def exponential(x):  # type: ignore[no-untyped-def]
     return y
 
 
-def power(a: Any, b: Any) -> Any:
+def power(a, b):  # type: ignore[no-untyped-def]
     """``a ** b``."""
     return a**b
 
 
 @overload(power)
-def _power(a: Any, b: Any) -> Any:
+def _power(a, b):  # type: ignore[no-untyped-def]
     if isinstance(a, types.Integer | types.Boolean) and isinstance(b, types.Integer | types.Boolean):
         return _power_of_integers
     return _power_of_floats
@@ -96,7 +96,7 @@ def _power(a: Any, b: Any) -> Any:
 def _power_of_integers(a, b):  # type: ignore[no-untyped-def]
     if b < 0:
         raise ValueError("a whole number to a negative power: write float(...) ** ...")
-    if not _libm_pow(abs(float(a)), float(b)) < _LARGEST:
+    if not _libm_pow(abs(a * 1.0), b * 1.0) < _LARGEST:
         raise ValueError("the power is beyond 64 bits: write float(...) ** ...")
     result = 1
     for _ in range(b):
@@ -109,7 +109,7 @@ def _power_of_integers(a, b):  # type: ignore[no-untyped-def]
 
 
 def _power_of_floats(a, b):  # type: ignore[no-untyped-def]
-    x, y = float(a), float(b)
+    x, y = a * 1.0, b * 1.0
     if x == 0.0 and y < 0.0:
         raise ZeroDivisionError("0.0 cannot be raised to a negative power")
     result = _libm_pow(x, y)
@@ -130,11 +130,17 @@ def raised(a, b):  # type: ignore[no-untyped-def]
 @_jit
 def magnitude(x):  # type: ignore[no-untyped-def]
     """``math.fabs(x)``."""
-    return abs(float(x))
+    return abs(x * 1.0)
+
+
+@_jit
+def real(x):  # type: ignore[no-untyped-def]
+    """``float(x)``, also of True and False."""
+    return x * 1.0
 
 
 CALLABLE: dict[Any, Callable[..., Any]] = {
-    abs: abs, min: min, max: max, float: float, bool: bool,
+    abs: abs, min: min, max: max, float: real, bool: bool,
     int: whole, round: nearest_whole, math.floor: floor, math.ceil: ceil, math.trunc: whole, math.sqrt: square_root,
     math.log: logarithm, math.exp: exponential, math.fabs: magnitude, math.isnan: math.isnan, math.isinf: math.isinf,
     math.isfinite: math.isfinite, math.copysign: math.copysign, np.isnan: np.isnan, np.isfinite: np.isfinite,

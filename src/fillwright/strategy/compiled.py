@@ -207,7 +207,7 @@ def _compile(program: Program, p_dtype: np.dtype[np.void], s_dtype: np.dtype[np.
     read_params, read_states = record_reader("params", p_type), record_reader("state", s_type)
     options = numba.njit(nogil=True, error_model=program.error_model, boundscheck=True)
     made = [(options(part.function), part.source) for part in program.parts]
-    program.names.update((function.__name__, function) for function, _ in made)
+    program.names.update((part.function.__name__, function) for part, (function, _) in zip(program.parts, made, strict=True))
     body = made[-1][0]
     try:
         body.compile((context, p_type, s_type))
@@ -237,7 +237,7 @@ def _explained(error: Exception, sources: Sequence[Source]) -> UsageError:
     return UsageError(
         f"cannot be compiled: {message}",
         where=source.place(line),
-        remedy="compiled code has numbers, arithmetic, comparisons, if, for, while, ctx, p and s; or leave @fw.compiled out",
+        remedy="compiled code has numbers, arithmetic, comparisons, if, for and while; or leave @fw.compiled out",
     )
 
 

@@ -494,6 +494,6 @@ class Desk:
         if known is None:
             index = self.market.instrument_index(symbol)
             decimals = self.config.account.money_decimals
-            known = Position(self.strategy._orders, self.state, index, self.market.instruments[index], self._clock, decimals)
+            known = Position(self.strategy._orders, self.state, index, self.market.instruments[index], decimals)
             self._positions[symbol] = known
         return known

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fillwright.data.bars import parse_timeframe
 from fillwright.errors import UsageError
+from fillwright.strategy.arithmetic import real
 from fillwright.strategy.base import Strategy
 from fillwright.strategy.values import CTX, Kind, P, Refusal, S, Value, known, method, name, nearest, number
 
@@ -203,7 +204,8 @@ class Helpers:
         if other.kind is not Kind.NUMBER:
             raise self.e.misfit(node, other, "an indicator or a level is needed")
         level = other.constant
-        made = ast.Call(name("float"), [other.node], []) if level is None else known(float(level)).node
+        real_of = name(self.e.translation.outside(real))
+        made = ast.Call(real_of, [other.node], []) if level is None else known(float(level)).node
         return number(method(place, what, base.node, made))
 
     # -- methods of the class

@@ -16,6 +16,7 @@ from fillwright.indicators import crossed_above, crossed_below
 from fillwright.kernel.state import State
 from fillwright.model.instrument import Instrument
 from fillwright.order_manager import Number, Order, OrderManager
+from fillwright.strategy import questions
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,6 +29,11 @@ def to_datetime(time_ns: int) -> datetime:
 def _memory(array: Any) -> memoryview[Any]:
     """Memory of an array: reading one element of it is faster than of the array."""
     return memoryview(array)
+
+
+def _one_or_many(found: Any) -> Any:
+    """One value as a plain float, which divides, raises and rounds as Python does; more as the array they are."""
+    return float(found) if isinstance(found, np.floating) else found
 
 
 class Bar:
@@ -99,6 +105,18 @@ class Bar:
         return f"Bar({self.symbol} {self.timeframe} {self.time}: {self.open:g} {self.high:g} {self.low:g} {self.close:g})"
 
 
+class _NoBar(Bar):
+    """Before the first bar of a feed: all prices are NaN, its index is -1 and its time 1970."""
+
+    __slots__ = ()
+
+    def __init__(self, later: Bar) -> None:
+        self.symbol, self.timeframe = later.symbol, later.timeframe
+        self._row, self._scale, self._lot_scale = -1, 1, 1
+        self._open = self._high = self._low = self._close = self._volume = _memory(np.array([math.nan]))
+        self._open_time = self._close_time = _memory(np.zeros(1, np.int64))
+
+
 class Clock:
     """Where the run stands: the bar in hand, and the latest row of every feed."""
 
@@ -153,7 +171,7 @@ class Series:
                 ) from None
             return Series(self.name, self._clock, {feed: self._arrays[feed]}, {key: feed})
         feed, row = self._here()
-        return self._arrays[feed][: row + 1][key]
+        return _one_or_many(self._arrays[feed][: row + 1][key])
 
     def _here(self) -> tuple[int, int]:
         if self._only is not None:
@@ -301,7 +319,7 @@ class Past:
         return self._clock.row(self._feed) + 1
 
     def __getitem__(self, key: Any) -> Any:
-        return self._values[: len(self)][key]
+        return _one_or_many(self._values[: len(self)][key])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.asarray(self[:], dtype)
@@ -327,7 +345,8 @@ class Bars(Mapping[str, Bar]):
             raise UsageError(
                 f"no symbol {symbol!r} in the market", remedy=f"there is: {', '.join(list(self._feeds)[:8])}"
             ) from None
-        self._clock.row(feed)
+        if self._clock.row(feed) < 0:
+            return _NoBar(self._clock.bars[feed])
         return self._clock.bars[feed]
 
     def __iter__(self) -> Iterator[str]:
@@ -341,16 +360,14 @@ class Bars(Mapping[str, Bar]):
 class Position:
     """The position in one instrument, as it is now, and what can be done with it."""
 
-    __slots__ = ("_clock", "_feed", "_index", "_instrument", "_money", "_orders", "_state")
+    __slots__ = ("_index", "_instrument", "_money", "_orders", "_state")
 
-    def __init__(self, orders: OrderManager, state: State, index: int, instrument: Instrument, clock: Clock, money: int) -> None:
+    def __init__(self, orders: OrderManager, state: State, index: int, instrument: Instrument, money: int) -> None:
         self._orders = orders
         self._state = state
         self._index = index
         self._instrument = instrument
-        self._clock = clock
         self._money = money
-        self._feed = int(state.instruments[index]["feed"])
 
     @property
     def quantity(self) -> float:
@@ -362,27 +379,10 @@ class Position:
         """Whether there is none."""
         return bool(self._state.books[self._index]["position"] == 0)
 
-    def _open_lots(self) -> list[Any]:
-        lots = self._state.tables["lots"]
-        k = int(self._state.books[self._index]["head"])
-        found = []
-        while k >= 0:
-            found.append(lots[k])
-            k = int(lots[k]["next"])
-        return found
-
-    @property
-    def _cost(self) -> int:
-        return sum(int(lot["cost"]) for lot in self._open_lots())
-
     @property
     def average_price(self) -> float:
         """Average price of the open lots, NaN when flat."""
-        lots = int(self._state.books[self._index]["position"])
-        if lots == 0:
-            return math.nan
-        mul, div = self._instrument.money_ratio(self._money)
-        return self._cost * div / (lots * mul) / self._instrument.price_scale
+        return float(questions.average_price(self._state.address, self._index, self._index))
 
     @property
     def value(self) -> float:
@@ -392,17 +392,13 @@ class Position:
     @property
     def unrealised(self) -> float:
         """Value minus cost, in quote currency, before fees."""
-        return float((int(self._state.instruments[self._index]["value"]) - self._cost) / 10**self._money)
+        cost = int(questions.open_cost(self._state.address, self._index))
+        return float((int(self._state.instruments[self._index]["value"]) - cost) / 10**self._money)
 
     @property
     def bars_held(self) -> int:
         """Bars since its oldest open lot, 0 when flat."""
-        lots = self._open_lots()
-        if not lots:
-            return 0
-        feed = self._clock.bars[self._feed]
-        entered = int(np.searchsorted(np.frombuffer(feed._close_time, np.int64), int(lots[0]["instant"])))
-        return self._clock.row(self._feed) - entered
+        return int(questions.bars_held(self._state.address, self._index, self._index))
 
     def open(
         self, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
