@@ -73,7 +73,8 @@ class Writer:
             parts = self.condition(depth - 1), self.condition(depth - 1)
             return self.chance.choice([f"({parts[0]} and {parts[1]})", f"({parts[0]} or {parts[1]})", f"(not {parts[0]})"])
         return self.chance.choice([
-            f"{self.number(least)} > {self.number(least)}", f"{self.number(least)} <= {self.number(least)}", "self.fast.crossed_above(self.slow)",
+            f"{self.number(least)} > {self.number(least)}", f"{self.number(least)} <= {self.number(least)}",
+            "self.fast.crossed_above(self.slow)",
             "self.slow > self.fast", "self.fast.crossed_below(100)", "self.on", "position.is_flat", 'bar.symbol == "BBB"',
             'bar.symbol in ("AAA", "CCC")', 'self.mode == "odd"', "self.slow.crossed_above(bar.low)", "-1 < self.x < 1",
         ])  # fmt: skip

@@ -13,12 +13,12 @@ from drivers.play import config_of, market_of, play, records
 from drivers.programs import program_of
 from fillwright.data.make import make_bars
 from fillwright.data.market import Market, combine
-from fillwright.errors import UsageError
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.state import State
 from fillwright.model.instrument import Instrument
 from fillwright.strategy.compiled import states_of
 from fillwright.strategy.desk import Desk
+from tidy.test_public import daily_bars
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(JIT_OFF, reason="compiled strategies need the compiler")]
 
@@ -79,13 +79,13 @@ def test_sizes_of_the_configuration(sizing: dict[str, Any]) -> None:
     agree(twins.Sized, config=config_of(sizing=sizing))
 
 
-def written(folder: Path, text: str) -> Any:
-    """The class of a program, from a file of its own."""
+def written(folder: Path, text: str) -> dict[str, Any]:
+    """What a program defines, from a file of its own."""
     file = folder / "program.py"
     file.write_text(text)
     names: dict[str, Any] = {"__name__": "program"}
     exec(compile(text, str(file), "exec"), names)
-    return names["Program"]
+    return names
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -100,7 +100,7 @@ def test_many_random_programs(seed: int, tmp_path: Path) -> None:
 
 
 def agree_random(seed: int, folder: Path) -> None:
-    cls = written(folder, program_of(seed))
+    cls = written(folder, program_of(seed))["Program"]
     plain, machine = ran(cls()), ran(twin(cls)())
     a, b = left(*plain), left(*machine)
     assert [name for name in a if a[name] != b[name]] == []
@@ -197,13 +197,15 @@ def test_machine_code_is_shared_by_runs_and_follows_the_numbers_of_the_module(mo
     (form,) = [value for key, value in vars(fast).items() if key == "__fillwright_form__"]
     (known,) = form._known.values()
     assert len(known[1].callbacks) == 1 and left(*first) != left(*again)
-    monkeypatch.setattr(twins, "LEVEL", 1.4)
+    monkeypatch.setattr(twins, "LEVEL", 1.6)
     a, b = left(*ran(twins.Helped())), left(*ran(fast()))
     assert a == b != left(*first)
 
 
 def test_prices_before_the_first_bar_are_not_numbers() -> None:
-    late = combine([make_bars(30, instrument=Instrument("AAA")), make_bars(9, instrument=Instrument("BBB"), start="2020-01-20", seed=4)])
+    late = combine(
+        [make_bars(30, instrument=Instrument("AAA")), make_bars(9, instrument=Instrument("BBB"), start="2020-01-20", seed=4)]
+    )
 
     class Early(fw.Strategy):
         unknown: int = fw.state(0)
@@ -217,3 +219,11 @@ def test_prices_before_the_first_bar_are_not_numbers() -> None:
 
     plain = agree(Early, late)
     assert len(plain.table("fills")) > 2
+
+
+def test_the_page_about_it_runs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compiled.md").read_text(encoding="utf-8")
+    code = page.split("<!-- run -->\n```python\n")[1].split("```")[0].replace("print(", "shown = (")
+    (tmp_path / "SPY.csv").write_text(daily_bars(), encoding="utf-8")
+    names = written(tmp_path, code.replace('"SPY.csv"', repr(str(tmp_path / "SPY.csv"))))
+    assert names["shown"] is True

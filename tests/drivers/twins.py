@@ -157,16 +157,16 @@ class Rotation(fw.Strategy):
         self.strength = self.indicator(fw.roc, "close", 4)
 
     def on_bars(self, bars: Any) -> None:
-        best, chosen = -1e9, 0
+        best, chosen = -1e9, -1
         k = 0
         for symbol in bars:
-            k += 1
             if self.strength[symbol].value > best and bars[symbol].close > 1:
                 best = self.strength[symbol].value
                 chosen = k
-        k = 0
+            k = k + 1
+        k = -1
         for symbol in bars:
-            k += 1
+            k = k + 1
             if k == chosen:
                 if self.position(symbol).is_flat:
                     self.turns += 1

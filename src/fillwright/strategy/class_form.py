@@ -28,8 +28,8 @@ from fillwright.strategy.values import CTX, SAID, TRANSIENT, Kind, P, Refusal, S
 from fillwright.strategy.views import Series
 
 _FORM = "__fillwright_form__"
-GlobalsRead: TypeAlias = list[tuple[dict[str, Any], str, Any]]
-"""Values of modules that went into machine code: the module's names, the name, the value."""
+GlobalsRead: TypeAlias = list[tuple[Mapping[str, Any], str, Any]]
+"""Values of modules and classes that went into machine code: the names there, the name, the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class FeedFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a strategy and its market when it is compiled.
+    """What is known of a strategy and its market when it is compiled; ``base`` is its class.
 
     ``numbers`` are parameters that compiled code reads, ``constants`` those that are text, None or no number; ``states`` maps to
     (dimensions, is bool) for arrays and None for numbers; ``series`` to the feeds that an indicator is computed on; ``undeclared``
@@ -77,7 +77,7 @@ def facts_of(strategy: Strategy, form: ClassForm, market: Market, config: Config
     params, states = strategy.params, {key: instances[key] for key in type(strategy)._states}
     numbers = frozenset(key for key, item in params.items() if isinstance(item, bool | int | float | np.number | np.bool_))
     return Facts(
-        base=Strategy,
+        base=type(strategy),
         methods=form.methods,
         on_bars=form.on_bars,
         symbols=tuple(instrument.symbol for instrument in market.instruments),
@@ -196,7 +196,10 @@ class Translation:
         """(name, parameters to pass, result) of a method compiled for these kinds of arguments."""
         if what in self._open:
             raise Refusal(node, f"self.{what} calls itself", "write a loop: compiled methods can not be recursive")
-        key = (what, *((k, value.shape(), _static(value)) for k, value in sorted(given.items())))
+        key = (
+            what,
+            *((k, value.shape(), value.detail if value.kind is Kind.TEXT else None) for k, value in sorted(given.items())),
+        )
         if key not in self._methods:
             self._methods[key] = self._translated(what, given, False)
         return self._methods[key]
@@ -248,8 +251,3 @@ class Translation:
             [],
         )
         return ast.copy_location(made, tree), passed, result
-
-
-def _static(value: Value) -> Any:
-    """What a function is compiled for beside the kinds of its arguments."""
-    return value.detail if value.kind in (Kind.TEXT, Kind.SERIES) else None

@@ -273,6 +273,18 @@ _KINDS = ((bool, np.bool_), (np.bool_, np.bool_), (int, np.int64), (np.integer, 
           (np.floating, np.float64))  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What numbers stand for: symbols in order of the instruments' numbers, decimals of account money, and the tags and rules that
+    have their codes already (of a run that goes on).
+    """
+
+    symbols: tuple[str, ...] = ()
+    money_decimals: int = MONEY_DECIMALS
+    tags: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
 class CompiledCall:
     """The memory of one compiled strategy in one run: its records, indicators and table of entries.
 
@@ -310,16 +322,21 @@ class CompiledCall:
             chosen = feed if feed in own else same[0] if same else next(iter(own)) if len(own) == 1 else -1
             self.series[number, feed] = (own[chosen], chosen) if chosen >= 0 else (0, feed)
 
-    def attach(self, state: State, money_decimals: int, texts: Texts, symbols: Sequence[str]) -> None:
+    def attach(self, state: State, texts: Texts, units: Units) -> None:
         """Pin everything and hang it on the state's record."""
         s = state.scalars
-        self.texts, self.codes = texts, texts.tables(symbols)
+        self.texts, self.units = texts, units
+        self.codes = texts.tables(units.symbols, units.tags, units.rules)
         names = (*drivers.TABLE, *MORE)
         table = dict.fromkeys(names, 0)
         table |= {name: state.pin(codes) for name, codes in self.codes.items()}
         table["cells"] = state.pin(np.zeros(4 * len(state.instruments), np.int64))
         table |= {name: int(_get_jit_address(entry, signature)) for name, (entry, signature) in _ENTRIES.items()}
-        table |= {"n_indicators": len(self.series) if self.kept else 0, "money_scale": 10**money_decimals, "tif": int(s["t_tif"])}
+        table |= {
+            "n_indicators": len(self.series) if self.kept else 0,
+            "money_scale": 10**units.money_decimals,
+            "tif": int(s["t_tif"]),
+        }
         state.kept.append(self)
         s["params"], s["state"] = self.params.ctypes.data, self.states.ctypes.data
         s["indicators"] = self.series.ctypes.data
@@ -329,7 +346,11 @@ class CompiledCall:
 
     def names_used(self) -> tuple[list[str], list[str]]:
         """Tags and rule ids in use, by their codes in the records."""
-        return used(self.texts.tags, self.codes["tags"]), used(self.texts.rules, self.codes["rules"])
+        tags, rules = (
+            used(self.units.tags, self.texts.tags, self.codes["tags"]),
+            used(self.units.rules, self.texts.rules, self.codes["rules"]),
+        )
+        return tags, rules
 
     def state_values(self) -> dict[str, Any]:
         """The declared state as it is now, as Python values and copies of arrays."""
@@ -371,19 +392,18 @@ def attach_compiled(
     states: Mapping[str, Any],
     indicators: Mapping[str, Sequence[Any]],
     on_bars: bool = False,
-    money_decimals: int = MONEY_DECIMALS,
-    symbols: Sequence[str] = (),
+    units: Units | None = None,
 ) -> Callable[..., Any]:
     """Point the state at parameters, states and indicators, set the mask, and return the callback for ``advance``.
 
     indicators  name -> one float64 array per feed of the market, None where there is none; ``p.<name>`` becomes its handle
     on_bars     called once per instant instead of once per bar
-    symbols     of the market, in order of their numbers
+    units       symbols of the market, decimals of its money and names in use; without them there are no symbols
     The time in force of its orders is what ``t_tif`` holds now. :func:`states_of` reads the state after, or between, instants.
     """
     call = CompiledCall(params, states, indicators, state.feeds[: int(state.scalars["n_feeds"])])
     callback, texts = compile_callback(compiled, call.params.dtype, call.states.dtype, on_bars)
-    call.attach(state, money_decimals, texts, symbols)
+    call.attach(state, texts, units or Units())
     state.scalars["mask"] = WANTS_BARS if on_bars else WANTS_BAR
     return callback
 

@@ -41,7 +41,7 @@ from fillwright.model.instrument import Currency
 from fillwright.order_manager import Order, OrderManager
 from fillwright.strategy.base import AFTER_THE_RUN, BEFORE_THE_RUN, CALLBACKS, Strategy
 from fillwright.strategy.class_form import class_form, facts_of
-from fillwright.strategy.compiled import Compiled, attach_compiled, names_of, states_of
+from fillwright.strategy.compiled import Compiled, Units, attach_compiled, names_of, states_of
 from fillwright.strategy.driver import Preparation, Recall
 from fillwright.strategy.recall import NotPlain, Packed, unpack
 from fillwright.strategy.source import source_digest
@@ -355,8 +355,8 @@ class Desk:
                 indicators[name] = [value._arrays.get(feed) for feed in range(len(self.market.feeds))]
         states = {name: getattr(self.strategy, name) for name in type(self.strategy)._states}
         state.scalars["t_tif"] = self._manager._tif
-        decimals = self.config.account.money_decimals
-        return attach_compiled(state, function, self.strategy.params, states, indicators, on_bars, decimals, self.symbols)
+        units = Units(self.symbols, self.config.account.money_decimals, tuple(self._manager.tags), tuple(self._manager.rules))
+        return attach_compiled(state, function, self.strategy.params, states, indicators, on_bars, units)
 
     def _callback(self, mask: int) -> Callable[[int, int, int], int]:
         """The function that the kernel calls: an exception is kept and stops the run at this instant."""

@@ -187,27 +187,40 @@ class Expressions:
         if what in facts.series:
             return Value(Kind.SERIES, attribute(name(P), what), what)
         if what in facts.constants:
-            return self._parameter(node, facts.constants[what])
+            return self.kept(node, facts.constants[what])
         if what in facts.numbers:
             return number(attribute(name(P), what))
         if what in _INSTEAD:
             raise Refusal(node, f"self.{what} can not be compiled", _INSTEAD[what])
-        if what in facts.methods or hasattr(facts.base, what):
-            raise Refusal(node, f"self.{what} is a method", f"call it: self.{what}(...)")
+        if hasattr(facts.base, what) and what not in facts.undeclared:
+            return self._of_class(node, what)
         there = sorted((*facts.states, *facts.series, *facts.constants, *facts.numbers, *_ACCOUNT))
         if what in facts.undeclared:
             remedy = f"declare it in the class: {what}: float = fw.state(0.0)"
             raise Refusal(node, f"self.{what} is set and not declared", remedy)
         raise Refusal(node, f"there is no self.{what}", nearest(what, there, "self."))
 
-    @staticmethod
-    def _parameter(node: ast.expr, value: Any) -> Value:
+    def _of_class(self, node: ast.Attribute, what: str) -> Value:
+        """``self.NAME`` for a number or text in the body of the class."""
+        owner = next(vars(base) for base in self.facts.base.__mro__ if what in vars(base))
+        found = owner[what]
+        if callable(found):
+            raise Refusal(node, f"self.{what} is a method", f"call it: self.{what}(...)")
+        if isinstance(found, property):
+            raise Refusal(node, f"self.{what} is a property", f"make it a method, and call it: self.{what}()")
+        self.translation.globals_read.append((owner, what, found))
+        return self.kept(node, found)
+
+    def kept(self, node: ast.expr, value: Any) -> Value:
+        """A value that is the same in the whole run: a parameter, a default, an attribute of the class."""
         if isinstance(value, str):
             return Value(Kind.TEXT, node, value)
         if value is None:
             return Value(Kind.NONE, node)
+        if isinstance(value, bool | int | float):
+            return known(value)
         remedy = "parameters that compiled code reads are numbers, text or None"
-        raise Refusal(node, f"parameter {ast.unparse(node)} is {value!r}", remedy)
+        raise Refusal(node, f"{ast.unparse(node)} is {value!r}", remedy)
 
     def _of_bar(self, node: ast.Attribute, bar: Value) -> Value:
         if node.attr in (*COLUMNS, "time_ns"):

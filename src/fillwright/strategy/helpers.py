@@ -213,14 +213,14 @@ class Helpers:
     def _method(self, node: ast.Call, what: str) -> Value:
         """Call of a helper method, which is compiled for the kinds of its arguments."""
         function = self.e.facts.methods[what]
-        given = {key: self.e.value(item) for key, item in self._bound(node, function).items()}
-        for key, parameter in list(inspect.signature(function).parameters.items())[1:]:
+        parameters = dict(list(inspect.signature(function).parameters.items())[1:])
+        for key, parameter in parameters.items():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise Refusal(node, f"self.{what} takes *{key}", "write its parameters out")
+        given = {key: self.e.value(item) for key, item in self._bound(node, function).items()}
+        for key, parameter in parameters.items():
             if key not in given:
-                given[key] = self.e._parameter(node, parameter.default) if not isinstance(
-                    parameter.default, bool | int | float
-                ) else known(parameter.default)  # fmt: skip
+                given[key] = self.e.kept(node, parameter.default)
             if given[key].kind is Kind.SERIES and given[key].at is not None:
                 raise Refusal(node, "an indicator of a symbol can not be passed on", "pass the symbol, or its value: [-1]")
         made, passed, result = self.e.translation.method(node, what, given)

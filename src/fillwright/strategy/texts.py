@@ -41,23 +41,29 @@ class Texts:
             known_texts.append(text)
         return known_texts.index(text)
 
-    def tables(self, symbols: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
-        """Memory of one run: numbers of the symbols, and for tags and rules how many are in use, then their codes, -1 before."""
+    def tables(self, symbols: Sequence[str], tags: Sequence[str], rules: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
+        """Memory of one run: numbers of the symbols, and for tags and rules how many are in use, then their codes, -1 before. Those
+        that have codes already are given.
+        """
         for name in self.symbols:
             if name not in symbols:
                 raise UsageError(f"no symbol {name!r} in the market", remedy=suggest(name, symbols, "symbols"))
         numbers = [list(symbols).index(name) for name in self.symbols]
         return {
             "symbols": np.array(numbers, np.int64),
-            "tags": np.array([0, *[-1] * len(self.tags)], np.int64),
-            "rules": np.array([0, *[-1] * len(self.rules)], np.int64),
+            "tags": _codes(self.tags, tags),
+            "rules": _codes(self.rules, rules),
         }
 
 
-def used(texts: Sequence[str], codes: np.ndarray[Any, Any]) -> list[str]:
-    """The texts in use, by their codes."""
-    order = sorted((int(code), text) for text, code in zip(texts, codes[1:], strict=True) if code >= 0)
-    return [text for _, text in order]
+def _codes(texts: Sequence[str], known: Sequence[str]) -> np.ndarray[Any, Any]:
+    return np.array([len(known), *(known.index(text) if text in known else -1 for text in texts)], np.int64)
+
+
+def used(known: Sequence[str], texts: Sequence[str], codes: np.ndarray[Any, Any]) -> list[str]:
+    """Names in use, by their codes: those that were known at the start, then the others."""
+    fresh = sorted((int(code), text) for text, code in zip(texts, codes[1:], strict=True) if code >= len(known))
+    return [*known, *(text for _, text in fresh)]
 
 
 def remade(tree: ast.FunctionDef, file: str, names: dict[str, Any]) -> Callable[..., Any]:

@@ -88,7 +88,7 @@ class Value:
 
     def shape(self) -> tuple[Any, ...]:
         """What two values must have in common to stand in one variable."""
-        return (self.kind, self.detail if self.kind in (Kind.PAST, Kind.ARRAY) else None)
+        return (self.kind, self.detail if self.kind in (Kind.PAST, Kind.ARRAY, Kind.SERIES) else None)
 
 
 def name(identifier: str, store: bool = False) -> ast.Name:
