@@ -80,6 +80,26 @@ class Busy(fw.Strategy):
             self.buy(news.symbol, 1 + news.trade_id % 4, tag=f"n{news.seq}")
 
 
+@fw.compiled
+class Machine(fw.Strategy):
+    """A compiled class whose tags come into use one after the other."""
+
+    count: int = fw.state(0)
+    closes: Any = fw.state(np.zeros(4))
+
+    def on_bar(self, bar: Any) -> None:
+        self.count += 1
+        self.closes[self.count % 4] = bar.close
+        if self.count % 50 == 30:
+            self.close_all()
+        elif self.count % 7 == 3:
+            self.buy(bar.symbol, 3, limit=bar.close * 0.998, tag="dip", rule_id="r1")
+        elif self.count > 40 and self.count % 5 == 1 and self.closes[0] < bar.close:
+            self.sell(bar.symbol, 2, tag="late")
+        elif self.count > 90 and self.count % 11 == 0:
+            self.target(bar.symbol, 4, tag="later", rule_id="r2")
+
+
 class Undeclared(Busy):
     """The same, and keeps more than it declares."""
 
@@ -245,6 +265,7 @@ WORLDS = {
     "frames": World(frames, lambda market: Frames(), {**COSTS, "flat_at": ["day_end"], "participation": "0.1%"}),
     "lookahead": World(one, lambda market: Busy(), {**COSTS, "fill": "same_close_lookahead", "account_type": "cash"}),
     "compiled": World(three, lambda market: compiled(), TIGHT),
+    "compiled class": World(three, lambda market: Machine(), TIGHT),
     "targets": World(three, targets, COSTS),
     "signals": World(three, signals, {**TIGHT, "path": "probabilistic"}),
     "orders": World(utc, order_list, {**COSTS, "participation": "0.05%"}),

@@ -89,7 +89,7 @@ def test_a_thousand_random_pauses(tmp_path: Path, seed: int) -> None:
         check(name, cut, tmp_path / "x.checkpoint")
 
 
-@pytest.mark.parametrize("name", ["declared, tight", "kept", "compiled", "orders"])
+@pytest.mark.parametrize("name", ["declared, tight", "kept", "compiled", "compiled class", "orders"])
 def test_the_first_and_the_last_instant(name: str, tmp_path: Path) -> None:
     for cut in (0, 1, -2, -1):
         check(name, cut, tmp_path / "x.checkpoint")

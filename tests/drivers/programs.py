@@ -127,6 +127,8 @@ class Writer:
             self.variables.append(f"v{k}")
         self.lines.append("        if bar.index % 3 == 0:")
         self.lines.append(f"            {self.order()}")
+        self.lines.append("        if bar.index % 9 == 4:")
+        self.lines.append("            self.buy(bar.symbol, 5)")
         for _ in range(self.chance.randint(3, 6)):
             self.statement(8, 2)
         a, b, mode = self.chance.randint(1, 9), round(self.chance.uniform(0.1, 3), 2), self.chance.choice(["odd", "even"])
