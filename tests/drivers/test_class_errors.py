@@ -217,7 +217,7 @@ def test_what_only_the_compiler_sees_has_its_line_too(body: str, message: str, r
     assert caught.value.where == f"{file}:{line}"
 
 
-@pytest.mark.parametrize("body, message", [
+RAISES = [
     ("self.x = 1 / (bar.index - 3)", "division by zero"),
     ("self.x = self.ma[-4]", "not that long yet"),
     ("self.x = self.bars('AAA').close[3]", "not that long yet"),
@@ -226,15 +226,20 @@ def test_what_only_the_compiler_sees_has_its_line_too(body: str, message: str, r
     ("self.x = math.log(bar.index)", "math domain error"),
     ("self.x = math.sqrt(1 - bar.index)", "math domain error"),
     ("self.x = (1.5 - bar.index) ** 0.5", "broken power"),
+    ("self.n = (2 + bar.index) ** 63", "beyond 64 bits"),
     ("self.buy('AAA', 1 - bar.index)", "must be positive"),
     ("raise ValueError('enough')", "enough"),
-])  # fmt: skip
-def test_what_raises_in_python_raises_when_compiled(body: str, message: str, tmp_path: Path) -> None:
+]
+
+
+def test_what_raises_in_python_raises_when_compiled(tmp_path: Path) -> None:
+    body = "\n        ".join(f"if self.window == {k}:\n            {line}" for k, (line, _) in enumerate(RAISES))
     cls, *_ = program(tmp_path, body)
-    desk = Desk(cls())
-    desk.prepare(TWO, CONFIG)
-    with pytest.raises((ValueError, IndexError, ZeroDivisionError), match=message):
-        play(TWO, CONFIG, desk.attach)
+    for k, (_, message) in enumerate(RAISES):
+        desk = Desk(cls(window=k))
+        desk.prepare(TWO, CONFIG)
+        with pytest.raises((ValueError, IndexError, ZeroDivisionError), match=message):
+            play(TWO, CONFIG, desk.attach)
 
 
 @fw.compiled
