@@ -11,7 +11,7 @@ from fillwright.data.bars import parse_timeframe
 from fillwright.errors import UsageError
 from fillwright.strategy.arithmetic import real
 from fillwright.strategy.base import Strategy
-from fillwright.strategy.values import CTX, Kind, P, Refusal, S, Value, known, method, name, nearest, number
+from fillwright.strategy.values import CTX, Kind, P, Refusal, S, Value, keywords, known, method, name, nearest, number
 
 if TYPE_CHECKING:
     from fillwright.strategy.expressions import Expressions
@@ -78,7 +78,7 @@ class Helpers:
             if node.args or not set(given) <= {"quantity", "limit", "stop"}:
                 raise Refusal(node, "replace takes quantity=, limit= and stop=", "write o.replace(limit=...)")
             new = {str(key): self.e.number(item) for key, item in given.items()}
-            return number(ast.Compare(method(name(CTX), "replace", base.node, **new), [ast.Eq()], [ast.Constant(1)]))
+            return number(ast.Compare(method(name(CTX), "replace", base.node, *keywords(new)), [ast.Eq()], [ast.Constant(1)]))
         raise self.e.misfit(node, base, f"there is no .{what}(...) in compiled code")
 
     def _own(self, node: ast.Call, what: str) -> Value:
@@ -125,13 +125,13 @@ class Helpers:
         context = self.context(given.pop("symbol"))
         words: dict[str, ast.expr] = {key: self._text(key, given.pop(key)) for key in _TEXTS if key in given}
         if what == "close":
-            return Value(Kind.ORDER, method(context, "close_position", **words))
+            return Value(Kind.ORDER, method(context, "close_position", *keywords(words)))
         if what == "target_default":
             kind, size = self._sizing(node)
             signed = ast.BinOp(self.e.number(given["direction"]), ast.Mult(), ast.Constant(size))
-            return Value(Kind.ORDER, method(context, _DEFAULT_TARGET[kind], signed, **words))
+            return Value(Kind.ORDER, method(context, _DEFAULT_TARGET[kind], signed, *keywords(words)))
         if what in _TARGETS:
-            return Value(Kind.ORDER, method(context, what, self.e.number(given[_TARGETS[what]]), **words))
+            return Value(Kind.ORDER, method(context, what, self.e.number(given[_TARGETS[what]]), *keywords(words)))
         sizes = [key for key in _SIZES if key in given]
         if len(sizes) > 1:
             raise Refusal(node, f"an order has one size, got {' and '.join(sizes)}", "keep one of them")
@@ -139,7 +139,7 @@ class Helpers:
         numbers = {key: self.e.number(item) for key, item in given.items()}
         kind, sized = (sizes[0], numbers) if sizes else self._default(node, numbers)
         called = what if kind == "quantity" else f"{what}_{kind}"
-        return Value(Kind.ORDER, method(context, called, **sized, **words))
+        return Value(Kind.ORDER, method(context, called, *keywords({**sized, **words})))
 
     def _default(self, node: ast.Call, numbers: dict[str, ast.expr]) -> tuple[str, dict[str, ast.expr]]:
         kind, size = self._sizing(node)

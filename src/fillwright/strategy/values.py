@@ -101,9 +101,15 @@ def attribute(base: ast.expr, what: str) -> ast.Attribute:
     return ast.Attribute(base, what, ast.Load())
 
 
-def method(base: ast.expr, what: str, *arguments: ast.expr, **keywords: ast.expr) -> ast.Call:
-    """``base.what(arguments, keywords)``."""
-    return ast.Call(attribute(base, what), list(arguments), [ast.keyword(key, item) for key, item in keywords.items()])
+def method(base: ast.expr, what: str, *arguments: ast.expr | ast.keyword) -> ast.Call:
+    """``base.what(arguments)``."""
+    placed = [item for item in arguments if isinstance(item, ast.expr)]
+    return ast.Call(attribute(base, what), placed, [item for item in arguments if isinstance(item, ast.keyword)])
+
+
+def keywords(given: Mapping[str, ast.expr]) -> list[ast.keyword]:
+    """Arguments by name."""
+    return [ast.keyword(key, item) for key, item in given.items()]
 
 
 def number(node: ast.expr) -> Value:
