@@ -133,6 +133,7 @@ def literals(ctx: Any, p: Any, s: Any) -> None:
     if ctx.row % 20 == 19:
         a.close_position(tag="flat")
         b.target(-4, rule_id="turn")
+        c.sell(500, reduce_only=True)
         ctx.target_value(1_500.5)
 
 

@@ -47,6 +47,7 @@ class Literals(fw.Strategy):
         if bar.index % 20 == 19:
             self.close("AAA", tag="flat")
             self.target("BBB", -4, rule_id="turn")
+            self.sell("CCC", 500, reduce_only=True)
             self.target_value(bar.symbol, 1_500.5)
 
 

@@ -72,16 +72,16 @@ class Context:
 
     def buy(
         self, quantity: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None,
     ) -> int:  # fmt: skip
         """Buy units: a market, limit, stop or stop-limit order. Returns the order's number. ``tif``, ``tag`` and ``rule_id`` are
-        literal text; ``expire`` (ns UTC) goes with ``tif="GTD"``.
+        literal text; ``expire`` (ns UTC) goes with ``tif="GTD"``; with ``reduce_only`` it never takes the position past zero.
         """
         raise NotImplementedError
 
     def sell(
         self, quantity: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None,
     ) -> int:  # fmt: skip
         """Sell units."""
         raise NotImplementedError

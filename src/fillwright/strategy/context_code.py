@@ -24,7 +24,7 @@ from numba.extending import intrinsic, models, register_model
 
 from fillwright.kernel import state as layout
 from fillwright.kernel.drivers import HANDLE, TABLE
-from fillwright.model.codes import OrderType, SizeMode
+from fillwright.model.codes import Action, OrderType, SizeMode
 from fillwright.strategy.context import METHODS, NAMES, ONLY_ON_BARS, WITHOUT_BAR, Context
 
 _WORD = ir.IntType(64)
@@ -194,7 +194,7 @@ class _Emitter:
         return self.load(at, 0)
 
     def place(self, side: int, mode: SizeMode, size: Any, limit: Any = None, stop: Any = None, **details: Any) -> Any:
-        """One intent; ``details`` are tif, expire, tag and rule_id."""
+        """One intent; ``details`` are tif, expire, tag, rule_id and reduce_only."""
         given = {name: value for name, value in details.items() if value is not None}
         usual = self.table("tif")
         life = self.element(self.scalar("driver"), self.word(TABLE.index("tif")))
@@ -205,10 +205,14 @@ class _Emitter:
             self.store(life, 0, given["tif"])
         if "expire" in given:
             self.ticket("t_expire", given["expire"])
+        if "reduce_only" in given:
+            self.ticket("t_action", self.builder.mul(given["reduce_only"], self.word(int(Action.REDUCE))))
         order = self._placed(side, mode, size, limit, stop)
         for name, usually in (("rule_id", self.word(-1)), ("tag", self.word(-1)), ("expire", self.word(0))):
             if name in given:
                 self.ticket(f"t_{name.removesuffix('_id')}", usually)
+        if "reduce_only" in given:
+            self.ticket("t_action", self.word(int(Action.ANY)))
         if "tif" in given:
             self.store(life, 0, usual)
             self.ticket("t_tif", usual)
@@ -296,8 +300,8 @@ _READ: dict[str, Callable[[_Emitter], Any]] = {
 
 
 def _sized(side: int, mode: SizeMode) -> Callable[..., Any]:
-    names = ("limit", "stop", "tif", "expire", "tag", "rule_id") if side else ("tag", "rule_id")
-    return lambda e, size, *rest: e.place(side, mode, size, **dict(zip(names, rest, strict=True)))
+    names = ("limit", "stop", "tif", "expire", "tag", "rule_id", "reduce_only") if side else ("tag", "rule_id")
+    return lambda e, size, *rest: e.place(side, mode, size, **dict(zip(names, rest, strict=False)))
 
 
 def _value(e: _Emitter, handle: Any, back: Any) -> Any:

@@ -51,6 +51,8 @@ _INSTEAD = {
     "indicator": "declare indicators in on_start, which stays Python",
     "at": "timers are Python: leave @fw.compiled out",
     "every": "timers are Python: leave @fw.compiled out",
+    "lots": "lots by number need Python: leave @fw.compiled out",
+    "checkpoint": "set checkpoints from outside: run.checkpoint of the configuration",
     "orders": "keep the number of an order, self.order = self.buy(...).id, or write self.cancel_all(symbol)",
     "targets": "write self.target(symbol, quantity) for each",
     "target_weights": "write self.target_weight(symbol, weight) for each",

@@ -20,6 +20,7 @@ _SIZES = ("quantity", "value", "weight")
 _TARGETS = {"target": "quantity", "target_value": "value", "target_weight": "weight"}
 _TEXTS = ("tif", "tag", "rule_id")
 _ORDERS = ("buy", "sell", *_TARGETS, "target_default", "close")
+_NOT_HERE = {"lot": "lots by number need Python: leave @fw.compiled out", "position_id": "an instrument has one position"}
 _DEFAULT_TARGET = {"quantity": "target", "value": "target_value", "weight": "target_weight"}
 
 
@@ -70,6 +71,8 @@ class Helpers:
             return self._own(node, what)
         if base.kind is Kind.SERIES and what in ("crossed_above", "crossed_below"):
             return self._crossed(node, what, base)
+        if base.kind is Kind.POSITION and what in _OPERATIONS:
+            raise Refusal(node, f"position.{what} can not be compiled", _OPERATIONS[what])
         if base.kind is Kind.ORDER and what == "cancel":
             self._bound(node, lambda: None)
             return number(ast.Compare(method(name(CTX), "cancel", base.node), [ast.Eq()], [ast.Constant(1)]))
@@ -90,6 +93,8 @@ class Helpers:
             return Value(Kind.POSITION, self.context(self._bound(node, Strategy.position)["symbol"]))
         if what == "bars":
             return self._history(node)
+        if what in _OPERATIONS:
+            raise Refusal(node, f"self.{what} can not be compiled", _OPERATIONS[what])
         if what == "close_all":
             self._bound(node, Strategy.close_all)
             return number(method(name(CTX), "close_all"))
@@ -115,6 +120,9 @@ class Helpers:
         except TypeError as error:
             takes = ", ".join(public.parameters) or "nothing"
             raise Refusal(node, f"{ast.unparse(node.func)}: {error}", f"it takes: {takes}") from None
+        refused = next((key for key in bound.arguments if key in _NOT_HERE), None)
+        if refused is not None:
+            raise Refusal(node, f"{ast.unparse(node.func)} takes no {refused}= in compiled code", _NOT_HERE[refused])
         return dict(bound.arguments)
 
     # -- orders
@@ -138,6 +146,8 @@ class Helpers:
         self._check_expiry(node, words, "expire" in given)
         numbers = {key: self.e.number(item) for key, item in given.items()}
         kind, sized = (sizes[0], numbers) if sizes else self._default(node, numbers)
+        if "reduce_only" in given and kind != "quantity":
+            raise Refusal(node, f"reduce_only goes with a quantity in compiled code, not with {kind}", "give the quantity")
         called = what if kind == "quantity" else f"{what}_{kind}"
         return Value(Kind.ORDER, method(context, called, *keywords({**sized, **words})))
 
@@ -230,6 +240,14 @@ class Helpers:
 
 
 _GTD = 6
+_OPERATIONS = {
+    "open": "write if self.position(symbol).is_flat: self.buy(symbol, ...)",
+    "add": "write self.buy(symbol, ...), or self.sell(symbol, ...) where the position is short",
+    "reduce": "write self.sell(symbol, ..., reduce_only=True), or self.buy where the position is short",
+    "reverse": "write self.target(symbol, -self.position(symbol).quantity)",
+    "close": "write self.close(symbol)",
+}
+"""Position operations, and how they are said in compiled code."""
 
 
 def _is_none(node: ast.expr) -> bool:
