@@ -34,7 +34,10 @@ def test_the_same_run_twice() -> None:
 
 def test_the_decimal_context_of_the_program_does_not_matter() -> None:
     """A strategy, or a program, that lowers the precision of ``decimal`` changes neither settings nor sizes."""
-    settings = {"account": {"initial_cash": "1234567.891", "leverage": 3}, "costs": {"commission": {"model": "rate", "rate": "1.25bp"}}}
+    settings = {
+        "account": {"initial_cash": "1234567.891", "leverage": 3},
+        "costs": {"commission": {"model": "rate", "rate": "1.25bp"}},
+    }
     plain = fw.run(Alternate(), days(), fw.Config.from_dict(settings))
     with localcontext(prec=3):
         rough = fw.run(Alternate(), days(), fw.Config.from_dict(settings))
