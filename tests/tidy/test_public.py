@@ -59,7 +59,7 @@ def test_importing_the_package_is_cheap() -> None:
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["run", "--help"]])
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
-    _needs("__init__.py", "cli.py")
+    _needs("__init__.py", "cli/__init__.py")
     code = (
         "import sys\n"
         "from fillwright.cli import main\n"
