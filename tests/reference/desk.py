@@ -24,6 +24,8 @@ from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Order, R
 SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT)
 HAS_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 HAS_STOP = (OrderType.STOP, OrderType.STOP_LIMIT)
+SHRINKING = (Reason.MAX_ORDER_QUANTITY, Reason.MAX_POSITION_QUANTITY, Reason.MAX_POSITION_FRACTION)
+LIMITS = (*SHRINKING, Reason.MAX_OPEN_POSITIONS)
 Refusal = tuple[Reason, int, int]
 
 
@@ -154,10 +156,10 @@ class Desk:
         asked = order.quantity
         shrinks: list[tuple[int, Refusal]] = []
         refusal = self._check(order, position, shrinks)
+        order.quantity = asked
         if refusal:
             broker.happen(order, OrderEvent.DENY, now, refusal[0], refusal[1:])
             return False
-        order.quantity = asked
         broker.happen(order, OrderEvent.SUBMIT, now)
         for lots, (reason, *numbers) in shrinks:
             order.quantity = lots
@@ -180,50 +182,59 @@ class Desk:
             return Reason.OFF_TICK, 0, 0
         if order.quantity == 0:
             return Reason.ZERO_QUANTITY, 0, 0
-        for reason in (Reason.MAX_ORDER_QUANTITY, Reason.MAX_POSITION_QUANTITY, Reason.MAX_POSITION_FRACTION):
+        for reason in LIMITS:
             numbers = self._over(reason, order, position, order.quantity)
             if numbers is None:
                 continue
-            fits = 0
-            if OrderFlag.SIZED in order.flags:
+            fits = order.quantity - opening(order, position, order.quantity)
+            if OrderFlag.SIZED in order.flags and reason in SHRINKING:
                 fits = largest(order.quantity, lambda lots, why=reason: self._over(why, order, position, lots) is None)
             if fits == 0:
                 return reason, *numbers
             order.quantity = fits
             shrinks.append((fits, (reason, *numbers)))
-        most = self.settings.max_open_positions
-        if most is not None and position == 0:
-            busy = {live.symbol for live in self.broker.live if live is not order}
-            busy |= {i for i in range(len(self.broker.scenario.instruments)) if self.books.position(i)}
-            others = len(busy - {order.symbol})
-            if others >= most:
-                return Reason.MAX_OPEN_POSITIONS, others, most
         return None
 
     def _over(self, reason: Reason, order: Live, position: int, lots: int) -> tuple[int, int] | None:
         """The two numbers compared, if that limit forbids so many lots."""
-        after = abs(position + order.side * lots)
-        if after <= abs(position):
+        part, after = opening(order, position, lots), abs(position + order.side * lots)
+        if part == 0:
             return None
+        number, limit = 0, None
         if reason is Reason.MAX_ORDER_QUANTITY:
-            number, limit = lots, self.settings.max_order_quantity
+            number, limit = part, self.settings.max_order_quantity
         elif reason is Reason.MAX_POSITION_QUANTITY:
             number, limit = after, self.settings.max_position_quantity
-        else:
-            fraction, limit = self.settings.max_position_fraction, None
-            if fraction is not None:
-                limit = muldiv(self.books.equity(), fraction, RATE)
-                worth = self.books.value(order.symbol, self.broker.mark(order.symbol), after)
-                number = self.books.base(self.books.quote[order.symbol], worth)
+        elif reason is Reason.MAX_POSITION_FRACTION and self.settings.max_position_fraction is not None:
+            limit = muldiv(self.books.equity(), self.settings.max_position_fraction, RATE)
+            number = self._worth(order.symbol, after)
+        elif reason is Reason.MAX_OPEN_POSITIONS and position == 0 and self.settings.max_open_positions is not None:
+            number, limit = self._others_open(order) + 1, self.settings.max_open_positions
+            return (number - 1, limit) if number > limit else None
         return (number, limit) if limit is not None and number > limit else None
 
+    def _worth(self, instrument: int, lots: int) -> int:
+        """Value of lots at the mark in the account's currency."""
+        return self.books.base(self.books.quote[instrument], self.books.value(instrument, self.broker.mark(instrument), lots))
+
+    def _others_open(self, order: Live) -> int:
+        """Other instruments with a position or a live order."""
+        busy = {live.symbol for live in self.broker.live if live is not order}
+        busy |= {i for i in range(len(self.broker.scenario.instruments)) if self.books.position(i)}
+        return len(busy - {order.symbol})
+
     # ---------------------------------------------------------------- targets
+
+    def _projected(self, instrument: int) -> int:
+        """The position when all live market orders have filled, except those whose cancel has been asked for."""
+        orders = [live for live in self.broker.live if live.symbol == instrument and live.type == OrderType.MARKET]
+        counted = [live for live in orders if OrderFlag.PENDING_CANCEL not in live.flags]
+        return self.books.position(instrument) + sum(live.side * live.leaves for live in counted)
 
     def _plan(self, target: Target) -> Plan:
         self.intents += 1
         intent, instrument = self.intents - 1, target.instrument
-        orders = [order for order in self.broker.live if order.symbol == instrument and order.type == OrderType.MARKET]
-        projected = self.books.position(instrument) + sum(order.side * order.leaves for order in orders)
+        projected = self._projected(instrument)
         sign = (target.size > 0) - (target.size < 0)
         if target.size_mode not in SIZED:
             goal = target.size
@@ -300,3 +311,8 @@ class Desk:
         order.flags |= OrderFlag.PENDING_REPLACE
         broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)
         broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *wanted))
+
+
+def opening(order: Live, position: int, lots: int) -> int:
+    """The part of so many lots that opens or enlarges a position."""
+    return lots if order.side * position >= 0 else max(0, lots - abs(position))

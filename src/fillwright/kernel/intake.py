@@ -24,14 +24,24 @@ from fillwright.kernel._codes import (
 )
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.fixed import muldiv
+from fillwright.kernel.limits import N_LIMITS, limit_check, opening, projected, shrink_to_limits, start_position, within_limit
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_fresh, has_limit, has_stop, on_tick, slippage, value
-from fillwright.kernel.orders import blank_order, deny, emit, emit_numbers, is_live, push_command, resize, submit_order
+from fillwright.kernel.orders import (
+    add_pending,
+    blank_order,
+    deny,
+    emit,
+    emit_numbers,
+    is_live,
+    push_command,
+    resize,
+    submit_order,
+)
 from fillwright.kernel.state import (
     CANCEL,
     FAULT_ROOM,
     NEW_ORDER,
     REPLACE,
-    book_at,
     currency_at,
     expect_bar,
     instrument_at,
@@ -110,71 +120,6 @@ def _is_sized(mode):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _others_open(s, i):  # type: ignore[no-untyped-def]
-    """Instruments other than i with a position or a live order."""
-    count = 0
-    for k in range(s["n_instruments"]):
-        if k != i and (instrument_at(s, k)["position"] != 0 or instrument_at(s, k)["live"] != 0):
-            count += 1
-    return count
-
-
-@jit
-def _position_value(s, i, lots):  # type: ignore[no-untyped-def]
-    instrument = instrument_at(s, i)
-    return base(s, instrument["currency"], value(instrument, instrument["mark"], abs(lots)))
-
-
-@jit
-def _start_position(s, order):  # type: ignore[no-untyped-def]
-    """The position an order adds to: a held leg will find none."""
-    if order["flags"] & HELD != 0:
-        return 0
-    return instrument_at(s, order["symbol"])["position"]
-
-
-@jit
-def _within(s, i, start, side, lots, reason, limit):  # type: ignore[no-untyped-def]
-    """Largest quantity up to lots that a limit allows. What does not enlarge the position is always allowed."""
-    free = 2 * abs(start) if start * side < 0 else 0
-    if reason == Reason.MAX_ORDER_QUANTITY:
-        return min(lots, max(limit, free))
-    if reason == Reason.MAX_POSITION_QUANTITY:
-        return min(lots, max(limit - side * start, free))
-    low = 0
-    high = lots
-    while low < high:
-        middle = low + (high - low + 1) // 2
-        after = start + side * middle
-        if abs(after) <= abs(start) or _position_value(s, i, after) <= limit:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-@jit
-def _limit_check(s, i, start, side, lots, which):  # type: ignore[no-untyped-def]
-    """(reason, number compared, limit) of the which-th limit for an opening order; reason 0 where it is not set or holds."""
-    instrument = instrument_at(s, i)
-    after = abs(start + side * lots)
-    if which == 0 and instrument["max_order"] >= 0 and lots > instrument["max_order"]:
-        return Reason.MAX_ORDER_QUANTITY, lots, instrument["max_order"]
-    if which == 1 and instrument["max_position"] >= 0 and after > instrument["max_position"]:
-        return Reason.MAX_POSITION_QUANTITY, after, instrument["max_position"]
-    if which == 2 and s["max_position_fraction"] >= 0:
-        worth = _position_value(s, i, after)
-        limit = muldiv(equity_now(s), s["max_position_fraction"], RATE_SCALE)
-        if worth > limit:
-            return Reason.MAX_POSITION_FRACTION, worth, limit
-    if which == 3 and s["max_open_positions"] >= 0 and start == 0:
-        others = _others_open(s, i)
-        if others >= s["max_open_positions"]:
-            return Reason.MAX_OPEN_POSITIONS, others, s["max_open_positions"]
-    return 0, 0, 0
-
-
-@jit
 def _fix_tick(s, instrument, price, down):  # type: ignore[no-untyped-def]
     """An order price brought to the tick by ``orders.off_tick``; 0 = refused."""
     tick = instrument["tick"]
@@ -185,13 +130,6 @@ def _fix_tick(s, instrument, price, down):  # type: ignore[no-untyped-def]
     if s["off_tick"] == OffTick.NEAREST:
         return max((price + tick // 2) // tick * tick, tick)
     return on_tick(price, tick, not down)
-
-
-@jit
-def _projected(s, strategy, i):  # type: ignore[no-untyped-def]
-    """Position as it will be when all live market orders have filled."""
-    book = book_at(s, strategy * s["n_instruments"] + i)
-    return book["position"] + book["pending"]
 
 
 @jit
@@ -231,48 +169,27 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
         order["stop_price"] = price
     if order["quantity"] <= 0:
         return deny(s, o, Reason.ZERO_QUANTITY, 0, 0)
-    start = _start_position(s, order)
+    start = start_position(s, order)
     asked = order["quantity"]
     if order["flags"] & REDUCE_ONLY != 0:
-        asked = min(asked, -side * _projected(s, order["strategy"], i))
+        asked = min(asked, -side * projected(s, order["strategy"], i))
     lots = asked
-    for which in range(4):
-        if abs(start + side * lots) > abs(start):
-            reason, needed, had = _limit_check(s, i, start, side, lots, which)
+    for which in range(N_LIMITS):
+        if opening(start, side, lots) > 0:
+            reason, needed, had = limit_check(s, i, start, side, lots, which)
             if reason != 0:
-                allowed = 0
-                if which < 3 and order["flags"] & SIZED != 0:
-                    allowed = _within(s, i, start, side, lots, reason, had)
-                if allowed <= 0:
-                    order["quantity"] = lots
+                lots = within_limit(s, o, start, lots, which)
+                if lots == 0:
                     return deny(s, o, reason, needed, had)
-                lots = allowed
     submit_order(s, o)
     whole = order["quantity"]
     if asked != whole:
         resize(s, o, asked)
         emit_numbers(s, o, OrderEvent.SHRINK, s["now"], Reason.SHRUNK_TO_POSITION, whole, asked)
     if lots != asked:
-        _shrink_to_limits(s, o, asked)
+        shrink_to_limits(s, o, start, asked)
     push_command(s, NEW_ORDER, o, 0, 0, 0)
     return True
-
-
-@jit
-def _shrink_to_limits(s, o, asked):  # type: ignore[no-untyped-def]
-    """Write one SHRINK for each limit that binds."""
-    order = order_at(s, o)
-    i = order["symbol"]
-    side = order["side"]
-    start = _start_position(s, order)
-    lots = asked
-    for which in range(3):
-        if abs(start + side * lots) > abs(start):
-            reason, needed, had = _limit_check(s, i, start, side, lots, which)
-            if reason != 0:
-                lots = _within(s, i, start, side, lots, reason, had)
-                resize(s, o, lots)
-                emit_numbers(s, o, OrderEvent.SHRINK, s["now"], reason, needed, had)
 
 
 @jit
@@ -336,7 +253,7 @@ def _move_to(s, target, intent):  # type: ignore[no-untyped-def]
         o = _ticket_order(s, -1 if s["t_size"] < 0 else 1, 0, intent)
         _check_and_send(s, o)
         return o
-    before = _projected(s, s["t_strategy"], i)
+    before = projected(s, s["t_strategy"], i)
     change = target - before
     if change == 0:
         s["no_change"] += 1
@@ -401,7 +318,7 @@ def _acted_on(s):  # type: ignore[no-untyped-def]
 @jit
 def _settle_action(s):  # type: ignore[no-untyped-def]
     """Give the ticket of open, add, reduce or reverse its side and size from the position; returns why it cannot be, 0 if it can."""
-    held = _projected(s, s["t_strategy"], s["t_instrument"])
+    held = projected(s, s["t_strategy"], s["t_instrument"])
     toward = 1 if held > 0 else -1
     action = s["t_action"]
     if action == Action.OPEN:
@@ -470,7 +387,7 @@ def submit_targets(address, cells, count):  # type: ignore[no-untyped-def]
     for buys in range(2):
         for k in range(count):
             i = rows[4 * k]
-            change = rows[4 * k + 3] - _projected(s, s["t_strategy"], i)
+            change = rows[4 * k + 3] - projected(s, s["t_strategy"], i)
             if _is_sized(rows[4 * k + 1]) and not _is_priced(s, i):
                 change = rows[4 * k + 2]  # it will be denied, on the side it was meant for
             if (change > 0) == (buys == 1):
@@ -490,6 +407,7 @@ def cancel(address, o):  # type: ignore[no-untyped-def]
     order = order_at(s, o)
     if not is_live(order) or order["flags"] & ENGINE != 0:
         return 0
+    add_pending(s, order, -order["leaves_quantity"])
     order["flags"] |= PENDING_CANCEL
     emit(s, o, OrderEvent.CANCEL_REQUEST, s["now"], 0)
     push_command(s, CANCEL, o, 0, 0, 0)

@@ -71,8 +71,8 @@ def is_market(order):  # type: ignore[no-untyped-def]
 
 @jit
 def counts_as_pending(order):  # type: ignore[no-untyped-def]
-    """Whether targets count this order's leaves as good as filled."""
-    return order["type"] == OrderType.MARKET
+    """Whether targets count this order's leaves as good as filled: not once its cancel has been asked for."""
+    return order["type"] == OrderType.MARKET and order["flags"] & PENDING_CANCEL == 0
 
 
 @jit
