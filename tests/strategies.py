@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from fillwright.model.codes import (
     AccountType,
     BarPath,
+    Deduplicate,
     FillWhen,
     Lots,
     OffTick,
@@ -26,6 +27,7 @@ from fillwright.model.codes import (
     Side,
     SizeMode,
     TimeInForce,
+    TradingState,
 )
 from fillwright.model.instrument import Currency, Instrument
 from reference.engine import Reference
@@ -40,6 +42,7 @@ from reference.scenario import (
     Replace,
     Scenario,
     Settings,
+    Switch,
     Target,
     TargetBatch,
 )
@@ -284,6 +287,25 @@ def _limits(rng: random.Random) -> dict[str, object]:
         "max_position_fraction": rng.choice((*[None] * 5, RATE // 4, RATE, 2 * RATE + 1)),
         "max_position_quantity": rng.choice((*[None] * 8, 3, 50, 1000)),
         "max_order_quantity": rng.choice((*[None] * 8, 2, 40, 1000)),
+        **_policies(rng),
+    }
+
+
+def _policies(rng: random.Random) -> dict[str, object]:
+    """Settings that half of the runs have none of."""
+    if rng.random() < 0.5:
+        return {}
+    return {
+        "deduplicate": rng.choice(tuple(Deduplicate)),
+        "refuse_scale_in": rng.random() < 0.2,
+        "max_orders": rng.choice((*[None] * 4, 1, 3, 10)),
+        "max_orders_interval": rng.choice((1, 2 * MINUTE, 10 * MINUTE + 1)),
+        "max_live_orders": rng.choice((*[None] * 4, 1, 3)),
+        "price_collar": rng.choice((*[None] * 3, RATE // 500, RATE // 50)),
+        "max_drawdown": rng.choice((*[None] * 3, RATE // 1000, RATE // 20)),
+        "max_order_value": rng.choice((*[None] * 4, 10**9, 10**11)),
+        "max_gross_exposure": rng.choice((*[None] * 3, RATE // 3, RATE, 2 * RATE + 1)),
+        "max_net_exposure": rng.choice((*[None] * 3, RATE // 5, RATE)),
     }
 
 
@@ -325,6 +347,8 @@ class Trader:
         self.scenario = scenario
         self.world = world
         self.reference = Reference(scenario)
+        self.switches = rng.random() < 0.2
+        self.rules = scenario.settings.deduplicate is not Deduplicate.NONE and rng.random() < 0.7
         self.weights = [weight * rng.choice((0, 1, 1, 1, 3)) for weight in KINDS.values()]
         if not any(self.weights):
             self.weights[0] = 1
@@ -355,6 +379,8 @@ class Trader:
         rng = self.rng
         kind = rng.choices(tuple(KINDS), self.weights)[0]
         instrument = rng.randrange(len(self.scenario.instruments))
+        if self.switches and rng.random() < 0.1:
+            return Switch(rng.choice((TradingState.ACTIVE, TradingState.ACTIVE, *TradingState)))
         if kind == "cancel":
             return Cancel(self._order_number())
         if kind == "cancel_all":
@@ -371,7 +397,13 @@ class Trader:
             return TargetBatch(tuple((i, mode, self._target_size(now, i, mode)) for i in chosen))
         sized = (SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT)
         mode = rng.choice(sized) if kind == "target_sized" else SizeMode.TARGET_UNITS
-        return Target(instrument, mode, self._target_size(now, instrument, mode))
+        return Target(instrument, mode, self._target_size(now, instrument, mode), self._rule())
+
+    def _rule(self) -> int:
+        """Mostly none; a number that comes again, or one higher than any before."""
+        if not self.rules or self.rng.random() < 0.5:
+            return -1
+        return self.rng.randint(0, 1 + max((order.rule_id for order in self.reference.broker.orders), default=0))
 
     # ---------------------------------------------------------------- sizes
 
@@ -440,6 +472,7 @@ class Trader:
             self._price(now, instrument) if kind in (OrderType.STOP, OrderType.STOP_LIMIT) else 0,
             expire,
             self._named_lot(instrument) if self.scenario.settings.lots is Lots.SPECIFIC else -1,
+            self._rule(),
         )
 
     def _named_lot(self, instrument: int) -> int:

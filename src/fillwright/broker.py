@@ -57,6 +57,22 @@ class Terms:
     maintenance_margin: int = RATE_SCALE // 2
     max_open_positions: int = NO_LIMIT
     max_position_fraction: int = NO_LIMIT
+    refuse_scale_in: bool = False
+    max_orders: int = NO_LIMIT
+    max_orders_interval: int = 0
+    max_live_orders: int = NO_LIMIT
+    price_collar: int = NO_LIMIT
+    max_drawdown: int = NO_LIMIT
+    max_order_value: int = NO_LIMIT
+    max_gross_exposure: int = NO_LIMIT
+    max_net_exposure: int = NO_LIMIT
+
+    @property
+    def policies(self) -> bool:
+        """Whether any of the settings is there that orders without them need not be checked for."""
+        limits = (self.max_orders, self.max_live_orders, self.price_collar, self.max_drawdown, self.max_order_value,
+                  self.max_gross_exposure, self.max_net_exposure)  # fmt: skip
+        return self.refuse_scale_in or any(limit != NO_LIMIT for limit in limits)
 
 
 def whole(value: Decimal, scale: int, what: str) -> int:
@@ -110,13 +126,28 @@ def _lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
         flat_run_end="run_end" in orders.flat_at,
         initial_margin=int(margin),
         maintenance_margin=_rate(account.maintenance, "account.maintenance_margin"),
-        max_open_positions=NO_LIMIT if limits.max_open_positions is None else limits.max_open_positions,
+        max_open_positions=_count(limits.max_open_positions),
         max_position_fraction=_rate(limits.max_position_fraction, "limits.max_position_fraction"),
+        refuse_scale_in=orders.scale_in == "refuse",
+        max_orders=_count(limits.max_orders),
+        max_orders_interval=int(limits.max_orders_interval),
+        max_live_orders=_count(limits.max_live_orders),
+        price_collar=_rate(limits.price_collar, "limits.price_collar"),
+        max_drawdown=_rate(limits.max_drawdown, "limits.max_drawdown"),
+        max_order_value=NO_LIMIT
+        if limits.max_order_value is None
+        else whole(limits.max_order_value, scale, "limits.max_order_value"),
+        max_gross_exposure=_rate(limits.max_gross_exposure, "limits.max_gross_exposure"),
+        max_net_exposure=_rate(limits.max_net_exposure, "limits.max_net_exposure"),
     )
 
 
 def _rate(value: Decimal | None, what: str) -> int:
     return NO_LIMIT if value is None else whole(value, RATE_SCALE, what)
+
+
+def _count(value: int | None) -> int:
+    return NO_LIMIT if value is None else value
 
 
 def _lots(value: Decimal | None, instrument: Instrument, what: str) -> int:

@@ -16,11 +16,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fillwright.config.schema import Config, FixedSizing, FractionSizing
+from fillwright.config.policies import FixedSizing, FractionSizing
+from fillwright.config.schema import Config
 from fillwright.errors import UsageError
 from fillwright.kernel import intake
 from fillwright.kernel.state import TICKET, State
-from fillwright.model.codes import Action, OrderFlag, OrderStatus, OrderType, Reason, Side, SizeMode, TimeInForce
+from fillwright.model.codes import Action, OrderFlag, OrderStatus, OrderType, Reason, Side, SizeMode, TimeInForce, TradingState
 from fillwright.model.instrument import RATE_SCALE, Instrument
 from fillwright.model.lifecycle import TERMINAL
 
@@ -340,6 +341,19 @@ class OrderManager:
             for k in range(len(table))
             if int(table[k]["status"]) not in _TERMINAL and wanted in (-1, int(table[k]["symbol"]))
         ]
+
+    @property
+    def trading_state(self) -> TradingState:
+        """What the run may do now."""
+        return TradingState(int(self.state.scalars["trading_state"]))
+
+    def set_trading_state(self, state: Literal["active", "reduce_only", "halted"]) -> None:
+        """From now on: ``active`` everything; ``reduce_only`` what closes, and of an order that crosses zero the part that does;
+        ``halted`` no orders and no replaces, only cancels. Orders that are live stay as they are."""
+        try:
+            self.state.scalars["trading_state"] = TradingState[state.upper()]
+        except (KeyError, AttributeError):
+            raise UsageError(f"no trading state {state!r}", remedy="active, reduce_only or halted") from None
 
     def lots(self, symbol: str) -> list[OpenLot]:
         """The open lots of an instrument, oldest first."""

@@ -80,6 +80,15 @@ LOWERED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "limits.max_position_fraction": ({}, {"limits": {"max_position_fraction": "50%"}}, "max_position_fraction"),
     "limits.max_position_quantity": ({}, {"limits": {"max_position_quantity": 3}}, "instruments"),
     "limits.max_order_quantity": ({}, {"limits": {"max_order_quantity": 3}}, "instruments"),
+    "orders.scale_in": ({}, {"orders": {"scale_in": "refuse"}}, "refuse_scale_in"),
+    "limits.max_order_value": ({}, {"limits": {"max_order_value": 3}}, "max_order_value"),
+    "limits.max_gross_exposure": ({}, {"limits": {"max_gross_exposure": "150%"}}, "max_gross_exposure"),
+    "limits.max_net_exposure": ({}, {"limits": {"max_net_exposure": "50%"}}, "max_net_exposure"),
+    "limits.max_orders": ({}, {"limits": {"max_orders": 3}}, "max_orders"),
+    "limits.max_orders_interval": ({}, {"limits": {"max_orders_interval": "1min"}}, "max_orders_interval"),
+    "limits.max_live_orders": ({}, {"limits": {"max_live_orders": 3}}, "max_live_orders"),
+    "limits.price_collar": ({}, {"limits": {"price_collar": "5%"}}, "price_collar"),
+    "limits.max_drawdown": ({}, {"limits": {"max_drawdown": "20%"}}, "max_drawdown"),
 }
 
 # Leaf -> the room that uses it.

@@ -31,6 +31,7 @@ from reference.scenario import (
     Order,
     Scenario,
     Settings,
+    Switch,
     Target,
     TargetBatch,
     as_python,
@@ -81,15 +82,20 @@ class _Play:
             self.ticket(
                 instrument=command.instrument, side=command.side, size_mode=command.size_mode, size=command.size,
                 type=command.type, tif=command.tif, limit=command.limit, stop=command.stop, expire=command.expire_at,
-                lot=command.lot + 1,
+                lot=command.lot + 1, rule=command.rule,
             )  # fmt: skip
             self.call(intake.submit)
         elif isinstance(command, Target):
-            self.ticket(instrument=command.instrument, size_mode=command.size_mode, size=command.size, type=OrderType.MARKET)
+            self.ticket(
+                instrument=command.instrument, size_mode=command.size_mode, size=command.size, type=OrderType.MARKET,
+                rule=command.rule,
+            )  # fmt: skip
             self.call(intake.submit)
         elif isinstance(command, Close):
             self.ticket(instrument=command.instrument, size_mode=SizeMode.CLOSE, type=OrderType.MARKET)
             self.call(intake.submit)
+        elif isinstance(command, Switch):
+            self.state.scalars["trading_state"] = command.state
         elif isinstance(command, TargetBatch):
             cells = np.zeros((len(command.targets), 4), np.int64)
             cells[:, :3] = command.targets
@@ -173,6 +179,16 @@ def terms_of(scenario: Scenario) -> Terms:
         maintenance_margin=x.mm,
         max_open_positions=some(x.max_open_positions),
         max_position_fraction=some(x.max_position_fraction),
+        deduplicate=x.deduplicate,
+        refuse_scale_in=x.refuse_scale_in,
+        max_orders=some(x.max_orders),
+        max_orders_interval=x.max_orders_interval,
+        max_live_orders=some(x.max_live_orders),
+        price_collar=some(x.price_collar),
+        max_drawdown=some(x.max_drawdown),
+        max_order_value=some(x.max_order_value),
+        max_gross_exposure=some(x.max_gross_exposure),
+        max_net_exposure=some(x.max_net_exposure),
     )
 
 

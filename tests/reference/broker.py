@@ -24,6 +24,7 @@ from fillwright.model.codes import (
     SizeMode,
     Stage,
     TimeInForce,
+    TradingState,
 )
 from fillwright.model.lifecycle import TERMINAL, TRANSITIONS
 from reference.books import Books, muldiv
@@ -54,6 +55,7 @@ class Live:
     flags: OrderFlag = OrderFlag.NONE
     parent_id: int = -1
     lot_id: int = -1
+    rule_id: int = -1
     exit_reason: int = ExitReason.SIGNAL
     status: OrderStatus = OrderStatus.INITIALIZED
     reason: int = Reason.NONE
@@ -90,15 +92,11 @@ class Live:
         """Its row in the table of orders."""
         same = (
             "order_id intent_id symbol side type tif size_mode size parent_id lot_id decided_at arrived_at expire_at decision_price "
-            "quantity limit_price stop_price status reason cum_quantity cum_notional fee done_at exit_reason flags"
+            "rule_id quantity limit_price stop_price status reason cum_quantity cum_notional fee done_at exit_reason flags"
         )
         out = {name: int(getattr(self, name)) for name in same.split()}
         out |= {"strategy": 0, "sent_at": self.decided_at, "leaves_quantity": self.leaves, "display_quantity": 0}
-        return (
-            out
-            | {"trail_offset": 0, "trail_unit": 0}
-            | dict.fromkeys(("oco_id", "position_id", "rule_id", "tag", "queue_ahead"), -1)
-        )
+        return out | {"trail_offset": 0, "trail_unit": 0} | dict.fromkeys(("oco_id", "position_id", "tag", "queue_ahead"), -1)
 
 
 @dataclass(eq=False)
@@ -136,6 +134,7 @@ class Broker:
     liquidation: list[Live] = column(default_factory=list)
     offered: dict[int, int | None] = column(default_factory=dict)  # lots the bar still offers, None = no cap
     now: int = 0
+    trading_state: TradingState = TradingState.ACTIVE
 
     def __post_init__(self) -> None:
         self.settings = self.scenario.settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fillwright.model.codes import (
+    Deduplicate,
     ExitReason,
     Liquidity,
     OffTick,
@@ -16,16 +17,16 @@ from fillwright.model.codes import (
     Side,
     SizeMode,
     TimeInForce,
+    TradingState,
 )
 from reference.books import muldiv
 from reference.broker import Broker, Live, Queued, largest
-from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Order, Replace, Target, TargetBatch
+from reference.limits import LIMITS, SHRINKING, Limits, opening
+from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Order, Replace, Switch, Target, TargetBatch
 
 SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT)
 HAS_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 HAS_STOP = (OrderType.STOP, OrderType.STOP_LIMIT)
-SHRINKING = (Reason.MAX_ORDER_QUANTITY, Reason.MAX_POSITION_QUANTITY, Reason.MAX_POSITION_FRACTION)
-LIMITS = (*SHRINKING, Reason.MAX_OPEN_POSITIONS)
 Refusal = tuple[Reason, int, int]
 
 
@@ -52,10 +53,15 @@ class Desk:
     def __post_init__(self) -> None:
         self.settings = self.broker.settings
         self.books = self.broker.books
+        self.limits = Limits(self.broker)
 
     def carry_out(self, command: Command) -> None:
         """One command of a callback."""
         match command:
+            case Order() | Target() if self._acted_on(command.rule):
+                self._refuse(command)
+            case Switch():
+                self.broker.trading_state = command.state
             case Order():
                 self._order(command)
             case Target():
@@ -74,6 +80,25 @@ class Desk:
                         self._cancel(order.order_id)
             case Replace():
                 self._replace(command)
+
+    # ---------------------------------------------------------------- rules
+
+    def _acted_on(self, rule: int) -> bool:
+        """Whether the rule has an order of this instant, or of this run."""
+        same = [order for order in self.broker.orders if rule >= 0 and order.rule_id == rule]
+        if self.settings.deduplicate is Deduplicate.PER_INSTANT:
+            return any(order.decided_at == self.broker.now for order in same)
+        return bool(same) and self.settings.deduplicate is Deduplicate.PER_RUN
+
+    def _refuse(self, command: Order | Target) -> None:
+        """An order on record that was not acted on."""
+        self.intents += 1
+        side = command.side if isinstance(command, Order) else Side.SELL if command.size < 0 else Side.BUY
+        lots = command.size if command.size_mode is SizeMode.UNITS else 0
+        order = self._make(command.instrument, side, lots, command.size_mode, command.size, self.intents - 1)
+        order.rule_id = command.rule
+        self.broker.orders.append(order)
+        self.broker.happen(order, OrderEvent.DENY, self.broker.now, Reason.DUPLICATE_RULE)
 
     # ---------------------------------------------------------------- sizes
 
@@ -114,6 +139,7 @@ class Desk:
         order.type, order.tif, order.expire_at = command.type, command.tif, command.expire_at
         order.limit_price, order.stop_price = command.limit, command.stop
         order.lot_id = command.lot
+        order.rule_id = command.rule
         if command.type in HAS_STOP:
             order.exit_reason = ExitReason.STOP
         self._submit(order, self.books.position(instrument))
@@ -169,6 +195,8 @@ class Desk:
 
     def _check(self, order: Live, position: int, shrinks: list[tuple[int, Refusal]]) -> Refusal | None:
         """The checks of §2 in their order. Shrinks the quantity of a sized order, noting each limit that binds."""
+        if self.broker.trading_state is TradingState.HALTED:
+            return Reason.TRADING_HALTED, 0, 0
         if not self._priced(order.symbol):
             return Reason.NO_PRICE_YET, 0, 0
         if self.broker.liquidating and not self.broker.reduces_only(order, position):
@@ -183,58 +211,24 @@ class Desk:
         if order.quantity == 0:
             return Reason.ZERO_QUANTITY, 0, 0
         for reason in LIMITS:
-            numbers = self._over(reason, order, position, order.quantity)
+            numbers = self.limits.over(reason, order, position, order.quantity)
             if numbers is None:
                 continue
             fits = order.quantity - opening(order, position, order.quantity)
             if OrderFlag.SIZED in order.flags and reason in SHRINKING:
-                fits = largest(order.quantity, lambda lots, why=reason: self._over(why, order, position, lots) is None)
+                fits = largest(order.quantity, lambda lots, why=reason: self.limits.over(why, order, position, lots) is None)
             if fits == 0:
                 return reason, *numbers
             order.quantity = fits
             shrinks.append((fits, (reason, *numbers)))
         return None
 
-    def _over(self, reason: Reason, order: Live, position: int, lots: int) -> tuple[int, int] | None:
-        """The two numbers compared, if that limit forbids so many lots."""
-        part, after = opening(order, position, lots), abs(position + order.side * lots)
-        if part == 0:
-            return None
-        number, limit = 0, None
-        if reason is Reason.MAX_ORDER_QUANTITY:
-            number, limit = part, self.settings.max_order_quantity
-        elif reason is Reason.MAX_POSITION_QUANTITY:
-            number, limit = after, self.settings.max_position_quantity
-        elif reason is Reason.MAX_POSITION_FRACTION and self.settings.max_position_fraction is not None:
-            limit = muldiv(self.books.equity(), self.settings.max_position_fraction, RATE)
-            number = self._worth(order.symbol, after)
-        elif reason is Reason.MAX_OPEN_POSITIONS and position == 0 and self.settings.max_open_positions is not None:
-            number, limit = self._others_open(order) + 1, self.settings.max_open_positions
-            return (number - 1, limit) if number > limit else None
-        return (number, limit) if limit is not None and number > limit else None
-
-    def _worth(self, instrument: int, lots: int) -> int:
-        """Value of lots at the mark in the account's currency."""
-        return self.books.base(self.books.quote[instrument], self.books.value(instrument, self.broker.mark(instrument), lots))
-
-    def _others_open(self, order: Live) -> int:
-        """Other instruments with a position or a live order."""
-        busy = {live.symbol for live in self.broker.live if live is not order}
-        busy |= {i for i in range(len(self.broker.scenario.instruments)) if self.books.position(i)}
-        return len(busy - {order.symbol})
-
     # ---------------------------------------------------------------- targets
-
-    def _projected(self, instrument: int) -> int:
-        """The position when all live market orders have filled, except those whose cancel has been asked for."""
-        orders = [live for live in self.broker.live if live.symbol == instrument and live.type == OrderType.MARKET]
-        counted = [live for live in orders if OrderFlag.PENDING_CANCEL not in live.flags]
-        return self.books.position(instrument) + sum(live.side * live.leaves for live in counted)
 
     def _plan(self, target: Target) -> Plan:
         self.intents += 1
         intent, instrument = self.intents - 1, target.instrument
-        projected = self._projected(instrument)
+        projected = self.limits.projected(instrument)
         sign = (target.size > 0) - (target.size < 0)
         if target.size_mode not in SIZED:
             goal = target.size
@@ -254,7 +248,9 @@ class Desk:
         side = 1 if plan.change > 0 else -1
 
         def make(lots: int) -> Live:
-            return self._make(target.instrument, side, lots, target.size_mode, target.size, plan.intent_id)
+            order = self._make(target.instrument, side, lots, target.size_mode, target.size, plan.intent_id)
+            order.rule_id = target.rule
+            return order
 
         if plan.projected * plan.goal < 0 and self.settings.reversal is Reversal.TWO_ORDERS:
             first = make(abs(plan.projected))
@@ -294,6 +290,9 @@ class Desk:
         order = self._find(command.order_id)
         if order is None:
             return
+        if broker.trading_state is TradingState.HALTED:
+            broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.TRADING_HALTED)
+            return
         limit = self._on_tick(order.symbol, command.limit, order.side)
         stop = self._on_tick(order.symbol, command.stop, -order.side)
         tick = broker.scenario.instruments[order.symbol].tick
@@ -311,8 +310,3 @@ class Desk:
         order.flags |= OrderFlag.PENDING_REPLACE
         broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)
         broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *wanted))
-
-
-def opening(order: Live, position: int, lots: int) -> int:
-    """The part of so many lots that opens or enlarges a position."""
-    return lots if order.side * position >= 0 else max(0, lots - abs(position))

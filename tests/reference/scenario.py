@@ -13,6 +13,7 @@ from fractions import Fraction
 from fillwright.model.codes import (
     AccountType,
     BarPath,
+    Deduplicate,
     FillWhen,
     Lots,
     OffTick,
@@ -22,6 +23,7 @@ from fillwright.model.codes import (
     Side,
     SizeMode,
     TimeInForce,
+    TradingState,
 )
 from fillwright.model.instrument import Currency, Instrument
 
@@ -57,6 +59,7 @@ class Order:
     stop: int = 0
     expire_at: int = 0
     lot: int = -1  # the lot that it names, -1 = none; only where lots are SPECIFIC
+    rule: int = -1  # the rule that it came from, -1 = none
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,14 @@ class Target:
     instrument: int
     size_mode: SizeMode
     size: int
+    rule: int = -1
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Change of the trading state."""
+
+    state: TradingState
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ class CancelAll:
     instrument: int | None = None
 
 
-Command = Order | Target | TargetBatch | Close | Cancel | Replace | CancelAll
+Command = Order | Target | TargetBatch | Close | Cancel | Replace | CancelAll | Switch
 
 
 @dataclass(frozen=True)
@@ -144,6 +155,16 @@ class Settings:
     max_position_fraction: int | None = None
     max_position_quantity: int | None = None
     max_order_quantity: int | None = None
+    deduplicate: Deduplicate = Deduplicate.NONE
+    refuse_scale_in: bool = False
+    max_orders: int | None = None
+    max_orders_interval: int = 0
+    max_live_orders: int | None = None
+    price_collar: int | None = None
+    max_drawdown: int | None = None
+    max_order_value: int | None = None
+    max_gross_exposure: int | None = None
+    max_net_exposure: int | None = None
     warmup_instants: int = 0
 
 

@@ -36,9 +36,9 @@ NEVER = {  # rules that do not exist yet
     OrderEvent.SUSPEND, OrderEvent.RESUME, OrderEvent.DONE_FOR_DAY, OrderEvent.LOSE, OrderEvent.BUST,
 }  # fmt: skip
 NO_REASON_YET = {
-    Reason.PRICE_NOT_POSITIVE, Reason.WARMUP, Reason.TRADING_HALTED, Reason.SCALE_IN_NOT_ALLOWED,
-    # position operations, reduce-only orders and rules acted on once are no part of the reference
-    Reason.POSITION_EXISTS, Reason.NO_POSITION, Reason.DUPLICATE_RULE, Reason.NOTHING_TO_REDUCE, Reason.SHRUNK_TO_POSITION,
+    Reason.PRICE_NOT_POSITIVE, Reason.WARMUP,
+    # position operations and reduce-only orders are no part of the reference
+    Reason.POSITION_EXISTS, Reason.NO_POSITION, Reason.NOTHING_TO_REDUCE, Reason.SHRUNK_TO_POSITION,
 }  # fmt: skip
 NO_EXIT_YET = {ExitReason.TARGET, ExitReason.TRAILING, ExitReason.CORPORATE_ACTION}
 

@@ -204,10 +204,11 @@ OWNERS: dict[str, dict[str, str]] = {
         "n_strategies equity self room work_head work_tail",
         "coordinator.memory": "instants n_instants offsets event_feed timers uniform now stop_at seed latency_ns account_type lots_method "
         "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate flat_day_end flat_run_end "
-        "initial_margin maintenance_margin max_open_positions max_position_fraction peak trough",
+        "initial_margin maintenance_margin max_open_positions max_position_fraction policies refuse_scale_in max_orders "
+        "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough",
         "coordinator.runner": "stop_at first_callback calling",
         "coordinator.checkpoint": "instant",
-        "order_manager": "room",
+        "order_manager": "room trading_state",
         "strategy.desk": "mask t_tif stop_at",
         "strategy.compiled": "mask params state indicators driver t_rule t_tag t_expire",
         "strategy.schedule": "mask driver room t_rule t_tag t_tif t_type",

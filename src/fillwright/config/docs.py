@@ -117,7 +117,7 @@ def _default(field: FieldInfo) -> str:
     if field.default_factory is not None:
         value = plain_values(field.get_default(call_default_factory=True, validated_data={}))
     elif field.metadata and Shown("duration") in field.metadata:
-        value = rates.duration_text(field.default)
+        value = rates.duration_text(rates.duration(field.default))
     else:
         value = rates.plain(field.default) if isinstance(field.default, Decimal) else plain_values(field.default)
     if isinstance(value, dict | list):

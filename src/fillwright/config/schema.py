@@ -17,7 +17,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     WithJsonSchema,
@@ -30,7 +29,6 @@ from fillwright.config.fields import (
     CostRate,
     CurrencyCode,
     Duration,
-    Exposure,
     FilePath,
     Flag,
     Frozen,
@@ -40,7 +38,6 @@ from fillwright.config.fields import (
     Number,
     Params,
     Positive,
-    PositiveWhole,
     Seed,
     Session,
     Share,
@@ -53,18 +50,13 @@ from fillwright.config.fields import (
     YearlyRate,
     Zone,
 )
+from fillwright.config.policies import Limits, Orders, Sizing
+from fillwright.config.section import Section
+from fillwright.config.section import leaf as _leaf
 from fillwright.model.instrument import MAX_PRICE_DECIMALS, MONEY_DECIMALS
 
 FRACTIONAL_DECIMALS = 8
 """Decimals of the quantity of an instrument that is ``fractional``."""
-
-
-def _leaf(meaning: str, default: Any = ..., *, unit: str = "", factory: Any = None) -> Any:
-    """A field of the schema: its meaning and unit are what the manual and the JSON Schema say."""
-    extra: Any = {"unit": unit} if unit else None
-    if factory is not None:
-        return Field(default_factory=factory, description=meaning, json_schema_extra=extra)
-    return Field(default, description=meaning, json_schema_extra=extra)
 
 
 def _warmup(value: object) -> object:
@@ -95,13 +87,6 @@ Every = Annotated[
     int | str, BeforeValidator(_every), WithJsonSchema({"type": ["integer", "string"]}), Shown("duration or whole number > 0")
 ]
 Repair = Literal["sort", "drop_duplicates", "clip_high_low", "drop_bad_rows"]
-FlatAt = Literal["day_end", "run_end"]
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, closed, defaults checked."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
 
 
 class Checkpoint(Section):
@@ -406,64 +391,6 @@ class Costs(Section):
 
     commission: Commission = _leaf("Commission.", factory=NoCommission)
     slippage: Slippage = _leaf("Slippage of orders that take liquidity.", factory=NoSlippage)
-
-
-class Orders(Section):
-    """Rules for orders."""
-
-    time_in_force: Literal["DAY", "GTC"] = _leaf("How long an order lives that says nothing itself.", "GTC")
-    reversal: Literal["one_order", "two_orders"] = _leaf(
-        "How a target on the other side of zero is reached: one order, or one that closes and then one that opens.", "two_orders"
-    )
-    flat_at: Annotated[tuple[FlatAt, ...], AsList] = _leaf(
-        "When all positions are closed, at the last close of the day or run.", ()
-    )
-    on_short_cash: Literal["auto", "shrink", "reject"] = _leaf(
-        "What happens to an order without enough cash or margin. auto = shrink orders sized by value or weight, reject others.",
-        "auto",
-    )
-    off_tick: Literal["reject", "passive", "nearest"] = _leaf(
-        "What happens to an order price that is not on the tick. passive = away from the market.", "reject"
-    )
-    deduplicate: Literal["none", "per_instant", "per_run"] = _leaf(
-        "How often a rule_id is acted on: without limit, once at an instant, or once in a run. Orders without one always are.",
-        "none",
-    )
-
-
-class Limits(Section):
-    """Limits on entries; none of them ever blocks an exit."""
-
-    max_open_positions: PositiveWhole | None = _leaf("Most instruments with a position. null = no limit.", None, unit="positions")
-    max_position_fraction: Exposure | None = _leaf(
-        "Largest value of a position as a part of equity. null = no limit.", None, unit="fraction of equity"
-    )
-    max_position_quantity: Positive | None = _leaf("Largest position. null = no limit.", None, unit="units")
-    max_order_quantity: Positive | None = _leaf("Largest order. null = no limit.", None, unit="units")
-
-
-class FixedSizing(Section):
-    """Size by quantity."""
-
-    method: Literal["fixed"] = _leaf("A fixed quantity.")
-    quantity: Positive = _leaf("Quantity of an order that says nothing itself.", unit="units")
-
-
-class FractionSizing(Section):
-    """Size by equity."""
-
-    method: Literal["equity_fraction"] = _leaf("A part of equity.")
-    fraction: Exposure = _leaf("Value of the position as a part of equity.", unit="fraction of equity")
-
-
-class ValueSizing(Section):
-    """Size by value."""
-
-    method: Literal["value"] = _leaf("A fixed value.")
-    value: Positive = _leaf("Value of the position.", unit="account currency")
-
-
-Sizing = Annotated[FixedSizing | FractionSizing | ValueSizing, Field(discriminator="method")]
 
 
 class Strategy(Section):

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fillwright.config.schema import Config, FixedSizing
+from fillwright.config.policies import FixedSizing
+from fillwright.config.schema import Config
 from fillwright.coordinator.runner import Run
 from fillwright.data.make import make_bars
 from fillwright.data.market import Market, build_market

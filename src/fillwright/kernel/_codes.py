@@ -33,6 +33,7 @@ ShortCash = _constants(codes.ShortCash)
 SizeMode = _constants(codes.SizeMode)
 Stage = _constants(codes.Stage)
 TimeInForce = _constants(codes.TimeInForce)
+TradingState = _constants(codes.TradingState)
 
 PENDING_CANCEL = int(codes.OrderFlag.PENDING_CANCEL)
 PENDING_REPLACE = int(codes.OrderFlag.PENDING_REPLACE)

@@ -21,10 +21,19 @@ from fillwright.kernel._codes import (
     Reason,
     Reversal,
     SizeMode,
+    TradingState,
 )
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.fixed import muldiv
-from fillwright.kernel.limits import N_LIMITS, limit_check, opening, projected, shrink_to_limits, start_position, within_limit
+from fillwright.kernel.limits import (
+    limit_check,
+    limits_in_force,
+    opening,
+    projected,
+    shrink_to_limits,
+    start_position,
+    within_limit,
+)
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_fresh, has_limit, has_stop, on_tick, slippage, value
 from fillwright.kernel.orders import (
     add_pending,
@@ -150,6 +159,8 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     i = order["symbol"]
     side = order["side"]
     instrument = instrument_at(s, i)
+    if s["trading_state"] == TradingState.HALTED:
+        return deny(s, o, Reason.TRADING_HALTED, 0, 0)
     if not _is_priced(s, i):
         return deny(s, o, Reason.NO_PRICE_YET, 0, 0)
     position = instrument["position"]
@@ -174,9 +185,9 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     if order["flags"] & REDUCE_ONLY != 0:
         asked = min(asked, -side * projected(s, order["strategy"], i))
     lots = asked
-    for which in range(N_LIMITS):
+    for which in range(limits_in_force(s)):
         if opening(start, side, lots) > 0:
-            reason, needed, had = limit_check(s, i, start, side, lots, which)
+            reason, needed, had = limit_check(s, o, start, lots, which)
             if reason != 0:
                 lots = within_limit(s, o, start, lots, which)
                 if lots == 0:
@@ -443,6 +454,9 @@ def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
         return NO_ROOM
     order = order_at(s, o)
     if not is_live(order) or order["flags"] & ENGINE != 0:
+        return 0
+    if s["trading_state"] == TradingState.HALTED:
+        emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.TRADING_HALTED)
         return 0
     instrument = instrument_at(s, order["symbol"])
     new_limit = 0

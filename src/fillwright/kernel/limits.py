@@ -5,16 +5,24 @@ Rules: ``docs/execution_rules.md`` §2. A limit sees the opening part of an orde
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import HELD, SIZED, OrderEvent, Reason
+from fillwright.kernel._codes import ENGINE, HELD, SIZED, OrderEvent, OrderStatus, Reason, TradingState
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, value
-from fillwright.kernel.orders import emit_numbers, resize
+from fillwright.kernel.orders import counts_as_pending, emit_numbers, is_live, resize
 from fillwright.kernel.state import book_at, instrument_at, order_at
 
-N_LIMITS = 4
-COUNTS_POSITIONS = 3
-"""The limit that has no smaller quantity."""
+PLAIN_LIMITS = 4
+"""Limits 0 to 3 are looked at for every order; the others where ``policies`` says that there are some, or trading is not active."""
+LIMITS = 13
+ANY_QUANTITY = 10
+"""From this limit on, as below PLAIN_LIMITS - 1, there may be a smaller quantity that passes."""
+
+
+@jit
+def limits_in_force(s):  # type: ignore[no-untyped-def]
+    """How many of the limits need to be looked at."""
+    return LIMITS if s["policies"] != 0 or s["trading_state"] != TradingState.ACTIVE else PLAIN_LIMITS
 
 
 @jit
@@ -58,11 +66,80 @@ def _worth(s, i, lots):  # type: ignore[no-untyped-def]
 
 
 @jit
-def limit_check(s, i, start, side, lots, which):  # type: ignore[no-untyped-def]
-    """(reason, number compared, limit) of the which-th limit for an opening order; reason 0 where it is not set or holds."""
+def _before(s, order):  # type: ignore[no-untyped-def]
+    """Projected position of the order's instrument without the order itself."""
+    held = projected(s, order["strategy"], order["symbol"])
+    return held - order["side"] * order["leaves_quantity"] if counts_as_pending(order) else held
+
+
+@jit
+def _exposure(s, order, lots, net):  # type: ignore[no-untyped-def]
+    """Sum of the values of all projected positions, absolute or signed, with lots of the order in place of the order."""
+    total = 0
+    for i in range(s["n_instruments"]):
+        held = 0
+        for strategy in range(s["n_strategies"]):
+            held += projected(s, strategy, i)
+        if i == order["symbol"]:
+            held += _before(s, order) - projected(s, order["strategy"], i) + order["side"] * lots
+        if held != 0:
+            worth = _worth(s, i, held)
+            total += worth if net else abs(worth)
+    return abs(total)
+
+
+@jit
+def _over_exposure(s, order, lots, fraction, net):  # type: ignore[no-untyped-def]
+    """(whether an order leaves more exposure than a fraction of equity, and more than there is without it; exposure; limit)."""
+    limit = muldiv(equity_now(s), fraction, RATE_SCALE)
+    after = _exposure(s, order, lots, net)
+    return after > limit and after > _exposure(s, order, 0, net), after, limit
+
+
+@jit
+def _recent(s, o):  # type: ignore[no-untyped-def]
+    """Orders sent in the interval before now, order o itself, denied ones and the engine's not counted; no more than the limit."""
+    count = 0
+    k = o - 1
+    while k >= 0 and count < s["max_orders"]:
+        order = order_at(s, k)
+        if order["flags"] & ENGINE == 0:
+            if order["sent_at"] <= s["now"] - s["max_orders_interval"]:
+                break
+            if order["status"] != OrderStatus.DENIED:
+                count += 1
+        k -= 1
+    return count
+
+
+@jit
+def _live_beside(s, order):  # type: ignore[no-untyped-def]
+    """Live orders of the instrument, the order itself and the one it waits for not counted."""
+    count = instrument_at(s, order["symbol"])["live"]
+    if is_live(order):
+        count -= 1
+    if order["parent_id"] >= 0 and is_live(order_at(s, order["parent_id"])):
+        count -= 1
+    return count
+
+
+@jit
+def _farthest(order, mark):  # type: ignore[no-untyped-def]
+    """How far from the mark the order's limit or stop is, in price units; 0 for a market order."""
+    far = abs(order["limit_price"] - mark) if order["limit_price"] != 0 else 0
+    if order["stop_price"] != 0:
+        far = max(far, abs(order["stop_price"] - mark))
+    return far
+
+
+@jit
+def _plain_check(s, o, start, lots, which):  # type: ignore[no-untyped-def]
+    """``limit_check`` of the first limits."""
+    order = order_at(s, o)
+    i = order["symbol"]
     instrument = instrument_at(s, i)
-    part = opening(start, side, lots)
-    after = abs(start + side * lots)
+    part = opening(start, order["side"], lots)
+    after = abs(start + order["side"] * lots)
     if which == 0 and instrument["max_order"] >= 0 and part > instrument["max_order"]:
         return Reason.MAX_ORDER_QUANTITY, part, instrument["max_order"]
     if which == 1 and instrument["max_position"] >= 0 and after > instrument["max_position"]:
@@ -72,7 +149,7 @@ def limit_check(s, i, start, side, lots, which):  # type: ignore[no-untyped-def]
         limit = muldiv(equity_now(s), s["max_position_fraction"], RATE_SCALE)
         if worth > limit:
             return Reason.MAX_POSITION_FRACTION, worth, limit
-    if which == COUNTS_POSITIONS and s["max_open_positions"] >= 0 and start == 0:
+    if which == 3 and s["max_open_positions"] >= 0 and start == 0:
         others = _others_open(s, i)
         if others >= s["max_open_positions"]:
             return Reason.MAX_OPEN_POSITIONS, others, s["max_open_positions"]
@@ -80,17 +157,72 @@ def limit_check(s, i, start, side, lots, which):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _order_check(s, o, start, which):  # type: ignore[no-untyped-def]
+    """``limit_check`` of the limits that no smaller quantity satisfies."""
+    order = order_at(s, o)
+    mark = instrument_at(s, order["symbol"])["mark"]
+    if which == 4 and s["trading_state"] == TradingState.REDUCE_ONLY:
+        return Reason.TRADING_REDUCE_ONLY, 0, 0
+    if which == 5 and s["refuse_scale_in"] != 0:
+        held = start if start != 0 else _before(s, order)
+        if held * order["side"] > 0:
+            return Reason.SCALE_IN_NOT_ALLOWED, abs(held), 0
+    if which == 6 and s["max_orders"] >= 0:
+        count = _recent(s, o)
+        if count >= s["max_orders"]:
+            return Reason.MAX_ORDERS, count, s["max_orders"]
+    if which == 7 and s["max_live_orders"] >= 0:
+        count = _live_beside(s, order)
+        if count >= s["max_live_orders"]:
+            return Reason.MAX_LIVE_ORDERS, count, s["max_live_orders"]
+    if which == 8 and s["price_collar"] >= 0:
+        far = _farthest(order, mark)
+        limit = muldiv(mark, s["price_collar"], RATE_SCALE)
+        if far > limit:
+            return Reason.PRICE_COLLAR, far, limit
+    if which == 9 and s["max_drawdown"] >= 0:
+        equity = equity_now(s)
+        peak = max(s["peak"], equity) if s["n_equity"] > 0 else equity
+        limit = muldiv(peak, s["max_drawdown"], RATE_SCALE)
+        if peak - equity > limit:
+            return Reason.MAX_DRAWDOWN, peak - equity, limit
+    return 0, 0, 0
+
+
+@jit
+def limit_check(s, o, start, lots, which):  # type: ignore[no-untyped-def]
+    """(reason, number compared, limit) of the which-th limit for order o with so many lots; reason 0 where it is not set or holds."""
+    if which < PLAIN_LIMITS:
+        return _plain_check(s, o, start, lots, which)
+    if which < ANY_QUANTITY:
+        return _order_check(s, o, start, which)
+    order = order_at(s, o)
+    if which == 10 and s["max_order_value"] >= 0:
+        worth = _worth(s, order["symbol"], opening(start, order["side"], lots))
+        if worth > s["max_order_value"]:
+            return Reason.MAX_ORDER_VALUE, worth, s["max_order_value"]
+    if which == 11 and s["max_gross_exposure"] >= 0:
+        over, after, limit = _over_exposure(s, order, lots, s["max_gross_exposure"], False)
+        if over:
+            return Reason.MAX_GROSS_EXPOSURE, after, limit
+    if which == 12 and s["max_net_exposure"] >= 0:
+        over, after, limit = _over_exposure(s, order, lots, s["max_net_exposure"], True)
+        if over:
+            return Reason.MAX_NET_EXPOSURE, after, limit
+    return 0, 0, 0
+
+
+@jit
 def within_limit(s, o, start, lots, which):  # type: ignore[no-untyped-def]
     """Lots that a limit which binds leaves of order o: the part that closes, and of a sized order as much more as it allows."""
     order = order_at(s, o)
-    side = order["side"]
-    low = lots - opening(start, side, lots)
-    if order["flags"] & SIZED == 0 or which == COUNTS_POSITIONS:
+    low = lots - opening(start, order["side"], lots)
+    if order["flags"] & SIZED == 0 or PLAIN_LIMITS - 1 <= which < ANY_QUANTITY:
         return low
     high = lots
     while low < high:
         middle = low + (high - low + 1) // 2
-        reason, _, _ = limit_check(s, order["symbol"], start, side, middle, which)
+        reason, _, _ = limit_check(s, o, start, middle, which)
         if reason == 0:
             low = middle
         else:
@@ -101,11 +233,11 @@ def within_limit(s, o, start, lots, which):  # type: ignore[no-untyped-def]
 @jit
 def shrink_to_limits(s, o, start, asked):  # type: ignore[no-untyped-def]
     """Write one SHRINK for each limit that binds."""
-    order = order_at(s, o)
+    side = order_at(s, o)["side"]
     lots = asked
-    for which in range(N_LIMITS):
-        if opening(start, order["side"], lots) > 0:
-            reason, needed, had = limit_check(s, order["symbol"], start, order["side"], lots, which)
+    for which in range(limits_in_force(s)):
+        if opening(start, side, lots) > 0:
+            reason, needed, had = limit_check(s, o, start, lots, which)
             if reason != 0:
                 lots = within_limit(s, o, start, lots, which)
                 resize(s, o, lots)

@@ -41,6 +41,8 @@ SCALARS = _record(
     "seed", "latency_ns", "account_type", "lots_method", "fill_when", "path", "participation", "clamp_to_range", "reversal",
     "on_short_cash", "off_tick", "deduplicate", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
     "max_open_positions", "max_position_fraction",
+    "policies", "trading_state", "refuse_scale_in", "max_orders", "max_orders_interval", "max_live_orders", "price_collar",
+    "max_drawdown", "max_order_value", "max_gross_exposure", "max_net_exposure",
     # working list, queue, totals
     "work_head", "work_tail", "n_working", "live", "liquidating", "entry",
     "open_lots", "intents", "no_change", "rules", "bars", "ambiguous",

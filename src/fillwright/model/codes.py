@@ -140,6 +140,14 @@ class Reason(IntEnum):
     POSITION_EXISTS = 20
     NO_POSITION = 21
     DUPLICATE_RULE = 22
+    TRADING_REDUCE_ONLY = 23
+    MAX_ORDERS = 24
+    MAX_LIVE_ORDERS = 25
+    PRICE_COLLAR = 26
+    MAX_DRAWDOWN = 27
+    MAX_ORDER_VALUE = 28
+    MAX_GROSS_EXPOSURE = 29
+    MAX_NET_EXPOSURE = 17
     # ends of an order
     CANCELED_BY_USER = 30
     IOC_REMAINDER = 31
@@ -274,6 +282,14 @@ class Deduplicate(IntEnum):
     NONE = 0
     PER_INSTANT = 1
     PER_RUN = 2
+
+
+class TradingState(IntEnum):
+    """What a run may do now."""
+
+    ACTIVE = 0
+    REDUCE_ONLY = 1
+    HALTED = 2
 
 
 class ShortCash(IntEnum):

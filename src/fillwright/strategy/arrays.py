@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fillwright.config.schema import Config, FixedSizing, FractionSizing
+from fillwright.config.policies import FixedSizing, FractionSizing
+from fillwright.config.schema import Config
 from fillwright.data.market import Ints, Market
 from fillwright.errors import UsageError
 from fillwright.kernel import drivers

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from fillwright.errors import UsageError
 from fillwright.kernel import advance
-from fillwright.model.codes import Action
+from fillwright.model.codes import Action, TradingState
 from fillwright.order_manager import Number, OpenLot, Order, OrderManager, Tif
 from fillwright.strategy.params import Param, StateField, checked, declared, fresh
 from fillwright.strategy.views import History, Position, Series, to_datetime
@@ -229,6 +229,15 @@ class Strategy:
     def cancel_all(self, symbol: str | None = None) -> int:
         """Ask for the cancel of every live order (of a symbol)."""
         return self._orders.cancel_all(symbol)
+
+    @property
+    def trading_state(self) -> TradingState:
+        """What the run may do now."""
+        return self._orders.trading_state
+
+    def set_trading_state(self, state: Literal["active", "reduce_only", "halted"]) -> None:
+        """Allow everything, exits only, or no orders at all: see :meth:`OrderManager.set_trading_state`."""
+        self._orders.set_trading_state(state)
 
     def orders(self, symbol: str | None = None) -> list[Order]:
         """The live orders (of a symbol), oldest first."""

@@ -1,0 +1,91 @@
+"""Sections about orders: their rules, limits and sizes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fillwright.config.fields import AsList, Duration, Exposure, Positive, PositiveWhole, Share
+from fillwright.config.section import Section, leaf
+
+FlatAt = Literal["day_end", "run_end"]
+
+
+class Orders(Section):
+    """Rules for orders."""
+
+    time_in_force: Literal["DAY", "GTC"] = leaf("How long an order lives that says nothing itself.", "GTC")
+    reversal: Literal["one_order", "two_orders"] = leaf(
+        "How a target on the other side of zero is reached: one order, or one that closes and then one that opens.", "two_orders"
+    )
+    flat_at: Annotated[tuple[FlatAt, ...], AsList] = leaf(
+        "When all positions are closed, at the last close of the day or run.", ()
+    )
+    on_short_cash: Literal["auto", "shrink", "reject"] = leaf(
+        "What happens to an order without enough cash or margin. auto = shrink orders sized by value or weight, reject others.",
+        "auto",
+    )
+    off_tick: Literal["reject", "passive", "nearest"] = leaf(
+        "What happens to an order price that is not on the tick. passive = away from the market.", "reject"
+    )
+    deduplicate: Literal["none", "per_instant", "per_run"] = leaf(
+        "How often a rule_id is acted on: without limit, once at an instant, or once in a run. Orders without one always are.",
+        "none",
+    )
+    scale_in: Literal["allow", "refuse"] = leaf("Whether an order may enlarge a position that there is.", "allow")
+
+
+class Limits(Section):
+    """Limits on entries; none of them ever blocks an exit."""
+
+    max_open_positions: PositiveWhole | None = leaf("Most instruments with a position. null = no limit.", None, unit="positions")
+    max_position_fraction: Exposure | None = leaf(
+        "Largest value of a position as a part of equity. null = no limit.", None, unit="fraction of equity"
+    )
+    max_position_quantity: Positive | None = leaf("Largest position. null = no limit.", None, unit="units")
+    max_order_quantity: Positive | None = leaf("Largest order. null = no limit.", None, unit="units")
+    max_order_value: Positive | None = leaf("Largest value of an order. null = no limit.", None, unit="account currency")
+    max_gross_exposure: Exposure | None = leaf(
+        "Largest sum of the values of all positions, long and short, as a part of equity. null = no limit.",
+        None,
+        unit="fraction of equity",
+    )
+    max_net_exposure: Exposure | None = leaf(
+        "Largest difference between the values of long and short positions, as a part of equity. null = no limit.",
+        None,
+        unit="fraction of equity",
+    )
+    max_orders: PositiveWhole | None = leaf("Most orders sent within max_orders_interval. null = no limit.", None, unit="orders")
+    max_orders_interval: Duration = leaf("Length of the sliding window that max_orders counts in.", "1d", unit="duration")
+    max_live_orders: PositiveWhole | None = leaf("Most live orders of an instrument. null = no limit.", None, unit="orders")
+    price_collar: Share | None = leaf(
+        "Largest distance of a limit or stop from the last price, as a part of it. null = no limit.", None, unit="fraction"
+    )
+    max_drawdown: Share | None = leaf(
+        "Drawdown of equity from its peak beyond which nothing is opened. null = no limit.", None, unit="fraction"
+    )
+
+
+class FixedSizing(Section):
+    """Size by quantity."""
+
+    method: Literal["fixed"] = leaf("A fixed quantity.")
+    quantity: Positive = leaf("Quantity of an order that says nothing itself.", unit="units")
+
+
+class FractionSizing(Section):
+    """Size by equity."""
+
+    method: Literal["equity_fraction"] = leaf("A part of equity.")
+    fraction: Exposure = leaf("Value of the position as a part of equity.", unit="fraction of equity")
+
+
+class ValueSizing(Section):
+    """Size by value."""
+
+    method: Literal["value"] = leaf("A fixed value.")
+    value: Positive = leaf("Value of the position.", unit="account currency")
+
+
+Sizing = Annotated[FixedSizing | FractionSizing | ValueSizing, Field(discriminator="method")]
