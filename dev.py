@@ -38,6 +38,7 @@ CONTENTS = {
 GENERATED_DOCS = (
     ("docs/configuration.md", "fillwright.config.docs", "markdown"),
     ("docs/metrics.md", "fillwright.analytics.definitions", "markdown"),
+    ("docs/order_manager.md", "fillwright.result.manager", "markdown"),
     ("docs/result_folder.md", "fillwright.result.reference", "markdown"),
 )
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fillwright.config.policies import FixedSizing, FractionSizing
+from fillwright.config.policies import FixedSizing, ValueSizing
 from fillwright.config.schema import Config
 from fillwright.errors import UsageError
 from fillwright.kernel import intake
@@ -407,9 +407,9 @@ class OrderManager:
                 )
             if isinstance(sizing, FixedSizing):
                 return _UNITS, to_lots(sizing.quantity, self._lot_scale[i])
-            if isinstance(sizing, FractionSizing):
-                return int(SizeMode.WEIGHT), to_rate(sizing.fraction)
-            return int(SizeMode.VALUE), to_units(sizing.value, 10**self.money_decimals)
+            if isinstance(sizing, ValueSizing):
+                return int(SizeMode.VALUE), to_units(sizing.value, 10**self.money_decimals)
+            return int(SizeMode.WEIGHT), to_rate(sizing.weight)
         size = value if value is not None else weight
         assert size is not None
         amount = to_units(size, 10**self.money_decimals if value is not None else RATE_SCALE)

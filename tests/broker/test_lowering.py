@@ -135,6 +135,7 @@ ELSEWHERE = {
     "sizing.quantity": "order_manager",
     "sizing.fraction": "order_manager",
     "sizing.value": "order_manager",
+    "sizing.stop": "config",
     "strategy.name": "coordinator",
     "strategy.params": "coordinator",
     "report.formats": "coordinator",
@@ -143,7 +144,7 @@ ELSEWHERE = {
     "report.risk_free_rate": "analytics",
     "report.title": "analytics",
 }
-BY_FORM = {"sizing.method": {"FixedSizing", "FractionSizing"}, "data.sources.*.columns": {"columns"}}
+BY_FORM = {"sizing.method": {"FixedSizing", "ValueSizing"}, "data.sources.*.columns": {"columns"}}
 """Leaves that are read through the form of their section, or as a whole."""
 
 

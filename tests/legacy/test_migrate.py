@@ -239,6 +239,8 @@ def test_equal_values_in_two_places_are_no_conflict(tmp_path: Path) -> None:
     [
         ({"risk_manager": {"position_sizing_method": "percent_equity", "equity_percent": 5.0, "position_size": 100}},
          {"method": "equity_fraction", "fraction": "0.05"}),
+        ({"risk_manager": {"position_sizing_method": "percent_risk", "risk_percent": 1.0, "stop_percent": 4, "position_size": 100}},
+         {"method": "risk", "fraction": "0.01", "stop": "0.04"}),
         ({"risk_manager": {}, "risk": {"position_manager": {"config": {"config": {"fixed_quantity": 10}}}}},
          {"method": "fixed", "quantity": "10"}),
         ({"risk_manager": {}, "strategies__ma_crossover": {"fast_window": 5, "slow_window": 15, "trade_size": 7}},

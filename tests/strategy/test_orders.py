@@ -99,7 +99,14 @@ def test_the_default_time_in_force_and_size_come_from_the_configuration() -> Non
     config = {"version": 1, "orders": {"time_in_force": "DAY"}, "sizing": {"method": "equity_fraction", "fraction": "95%"}}
     row = first_order(lambda s: s.buy("X"), config=fw.Config.from_dict(config))
     assert (row["tif"], row["quantity"]) == (TimeInForce.DAY, 950)
-    for sizing, quantity in (({"method": "fixed", "quantity": 7}, 7), ({"method": "value", "value": 555}, 5)):
+    sizings = (
+        ({"method": "fixed", "quantity": 7}, 7),
+        ({"method": "value", "value": 555}, 5),
+        # 1 % of 100,000 are lost when 100 falls by 4: 250 units
+        ({"method": "risk", "fraction": "1%", "stop": "4%"}, 250),
+        ({"method": "risk", "fraction": "1%", "stop": "3%"}, 333),
+    )
+    for sizing, quantity in sizings:
         config = {"version": 1, "sizing": sizing}
         assert first_order(lambda s: s.buy("X"), config=fw.Config.from_dict(config))["quantity"] == quantity
         assert first_order(lambda s: s.target_default("X", -1), config=fw.Config.from_dict(config))["quantity"] == quantity

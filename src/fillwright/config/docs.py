@@ -37,6 +37,13 @@ def markdown() -> str:
     return "\n".join([_HEAD, *_section(Config, "", "the file itself", 2)])
 
 
+def sections(names: tuple[str, ...], level: int) -> Iterator[str]:
+    """The parts of the manual about some sections, with headings of a level."""
+    for name in names:
+        field = Config.model_fields[name]
+        yield from _subsections(problems.models_in(field.annotation), name, field, level)
+
+
 def schema_json() -> str:
     """JSON Schema (draft 2020-12) of a configuration file, as text."""
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema"} | Config.model_json_schema(), indent=2) + "\n"

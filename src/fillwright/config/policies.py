@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fillwright.config import rates
 from fillwright.config.fields import AsList, Duration, Exposure, Positive, PositiveWhole, Share
 from fillwright.config.section import Section, leaf
 
@@ -15,7 +17,7 @@ FlatAt = Literal["day_end", "run_end"]
 class Orders(Section):
     """Rules for orders."""
 
-    time_in_force: Literal["DAY", "GTC"] = leaf("How long an order lives that says nothing itself.", "GTC")
+    time_in_force: Literal["DAY", "GTC", "IOC", "FOK"] = leaf("How long an order lives that says nothing itself.", "GTC")
     reversal: Literal["one_order", "two_orders"] = leaf(
         "How a target on the other side of zero is reached: one order, or one that closes and then one that opens.", "two_orders"
     )
@@ -80,6 +82,11 @@ class FractionSizing(Section):
     method: Literal["equity_fraction"] = leaf("A part of equity.")
     fraction: Exposure = leaf("Value of the position as a part of equity.", unit="fraction of equity")
 
+    @property
+    def weight(self) -> Decimal:
+        """The value of the position as a part of equity."""
+        return self.fraction
+
 
 class ValueSizing(Section):
     """Size by value."""
@@ -88,4 +95,18 @@ class ValueSizing(Section):
     value: Positive = leaf("Value of the position.", unit="account currency")
 
 
-Sizing = Annotated[FixedSizing | FractionSizing | ValueSizing, Field(discriminator="method")]
+class RiskSizing(Section):
+    """Size by risk: a loss at a stop that is a part of equity."""
+
+    method: Literal["risk"] = leaf("A part of equity at risk.")
+    fraction: Share = leaf("Part of equity that is lost when the price moves by stop.", unit="fraction of equity")
+    stop: Share = leaf("Distance of the stop, as a part of the price.", unit="fraction")
+
+    @property
+    def weight(self) -> Decimal:
+        """The value of the position as a part of equity, to 10^-9."""
+        with localcontext(rates.EXACT):
+            return (self.fraction / self.stop).quantize(Decimal("1e-9"))
+
+
+Sizing = Annotated[FixedSizing | FractionSizing | ValueSizing | RiskSizing, Field(discriminator="method")]

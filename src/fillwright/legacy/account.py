@@ -79,6 +79,8 @@ def _sizing(old: Previous, new: Translated) -> None:
             old.wrong(method_keys[0], "fixed, but no quantity is given; add risk_manager.position_size")
     elif chosen == "percent_equity":
         _equity_fraction(old, new, method_keys, quantity_keys)
+    elif chosen == "percent_risk":
+        _risk(old, new, method_keys, quantity_keys)
     elif chosen is None:
         old.report.append(
             "defaulted: no size is given -> none; the strategy must give each order one (the old code used a hidden 100)"
@@ -100,6 +102,18 @@ def _equity_fraction(old: Previous, new: Translated, method_keys: list[Found], q
     elif not keys:
         old.wrong(method_keys[0], "percent_equity, but no equity_percent is given")
     _unused(old, quantity_keys, "the method is percent_equity")
+
+
+def _risk(old: Previous, new: Translated, method_keys: list[Found], quantity_keys: list[Found]) -> None:
+    new.put("sizing.method", "risk", method_keys)
+    for name, pattern in (("fraction", "risk_percent"), ("stop", "stop_percent")):
+        keys = old.find(f"risk_manager.{pattern}")
+        part = old.agree(f"the {name} of the risk", old.convert_all(keys, percent))
+        if part is not None:
+            new.put(f"sizing.{name}", part[0], part[1], f"{keys[0].text}: {rates.percent(part[0])}")
+        elif not keys:
+            old.wrong(method_keys[0], f"percent_risk, but no {pattern} is given")
+    _unused(old, quantity_keys + old.find("risk_manager.equity_percent"), "the method is percent_risk")
 
 
 def _unused(old: Previous, keys: list[Found], why: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fillwright.config.policies import FixedSizing, FractionSizing
+from fillwright.config.policies import FixedSizing, ValueSizing
 from fillwright.config.schema import Config
 from fillwright.data.market import Ints, Market
 from fillwright.errors import UsageError
@@ -129,9 +129,9 @@ class Signals(ReadyMade):
             raise UsageError("Signals have no size", remedy=remedy)
         if isinstance(sizing, FixedSizing):
             return "units", float(sizing.quantity)
-        if isinstance(sizing, FractionSizing):
-            return "weights", float(sizing.fraction)
-        return "values", float(sizing.value)
+        if isinstance(sizing, ValueSizing):
+            return "values", float(sizing.value)
+        return "weights", float(sizing.weight)
 
     def _given(self, size: Any, what: str, market: Market, instants: Ints, instruments: Ints32) -> Floats:
         """The size of each entry."""

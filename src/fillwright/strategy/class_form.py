@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fillwright.config.schema import Config, FixedSizing, FractionSizing
+from fillwright.config.policies import FixedSizing, ValueSizing
+from fillwright.config.schema import Config
 from fillwright.data.bars import timeframe_text
 from fillwright.data.market import Market
 from fillwright.errors import UsageError
@@ -99,9 +100,9 @@ def _sizing(config: Config) -> tuple[str, float] | None:
         return None
     if isinstance(sizing, FixedSizing):
         return "quantity", float(sizing.quantity)
-    if isinstance(sizing, FractionSizing):
-        return "weight", float(sizing.fraction)
-    return "value", float(sizing.value)
+    if isinstance(sizing, ValueSizing):
+        return "value", float(sizing.value)
+    return "weight", float(sizing.weight)
 
 
 class ClassForm:
