@@ -53,6 +53,8 @@ _INSTEAD = {
     "every": "timers are Python: leave @fw.compiled out",
     "lots": "lots by number need Python: leave @fw.compiled out",
     "checkpoint": "set checkpoints from outside: run.checkpoint of the configuration",
+    "trading_state": "the trading state is known in Python: leave @fw.compiled out",
+    "set_trading_state": "the trading state is switched from Python: leave @fw.compiled out",
     "orders": "keep the number of an order, self.order = self.buy(...).id, or write self.cancel_all(symbol)",
     "targets": "write self.target(symbol, quantity) for each",
     "target_weights": "write self.target_weight(symbol, weight) for each",
