@@ -29,14 +29,12 @@ SEEDS = range(40)
 INSTANTS = (8, 30)
 
 
-def kernel_steps() -> list[Step]:
-    """For the compiled rules, run as plain Python: does the run reconcile, and does the naive reference agree?"""
+def kernel_steps(tests: Sequence[str]) -> list[Step]:
+    """For the compiled rules, run as plain Python: the tests named, does a run reconcile, does the naive reference agree?"""
     markets = [plain(40), currencies(20)]
-    steps: list[Step] = [
-        ("certificate", partial(_reconciled, market, settings, seed))
-        for seed, market in enumerate(markets)
-        for settings in ACCOUNTS
-    ]
+    steps: list[Step] = list(_tests(tests))
+    for seed, market in enumerate(markets):
+        steps += [("certificate", partial(_reconciled, market, settings, seed)) for settings in ACCOUNTS]
     for seed in SEEDS:
         scenario = build(random.Random(seed), *INSTANTS)
         steps.append(("reference", partial(_as_the_reference, scenario, engine.run(scenario))))
@@ -71,11 +69,14 @@ def _verified(record: RunRecord) -> str:
         return "" if verification.ok else verification.text()
 
 
-def verify_steps(folders: Sequence[Path]) -> list[Step]:
-    """For the verifier: does it find fault with a good folder, does it miss a change in a bad one?"""
-    steps: list[Step] = [("good folder", partial(_untouched, folder)) for folder in folders]
+def verify_steps(folders: Sequence[Path], tests: Sequence[str]) -> list[Step]:
+    """For the verifier: the tests named, does it find fault with a good folder, does it miss a change in a bad one?"""
     flips = Folders(folders)
-    return steps + [("flip", partial(flips.missed, number)) for number in range(len(folders))]
+    return [
+        *_tests(tests),
+        *(("good folder", partial(_untouched, folder)) for folder in folders),
+        *(("flip", partial(flips.missed, number)) for number in range(len(folders))),
+    ]
 
 
 def _untouched(folder: Path) -> str:

@@ -252,10 +252,16 @@ def _of_constant(node: ast.Constant) -> Iterator[Callable[[ast.AST], None]]:
     if isinstance(node.value, bool):
         yield lambda other: setattr(other, "value", not other.value)  # type: ignore[attr-defined]
     elif isinstance(node.value, int | float):
-        yield lambda other: setattr(other, "value", other.value + 1)  # type: ignore[attr-defined]
-        yield lambda other: setattr(other, "value", other.value - 1)  # type: ignore[attr-defined]
+        # A float may be too large for one more to change it.
+        for step in (1, -1) if node.value + 1 != node.value else ():
+            yield functools.partial(_step, by=step)
     elif node.value in SIDES:
         yield lambda other: setattr(other, "value", SIDES[other.value])  # type: ignore[attr-defined]
+
+
+def _step(node: ast.AST, by: int) -> None:
+    assert isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+    node.value += by
 
 
 def _compare(node: ast.AST, k: int) -> None:

@@ -31,6 +31,8 @@ def changes(body: str) -> list[str]:
         ("x = not a", ["x = not not a"]),
         ("x = -a", ["x = +a"]),
         ("x = 7", ["x = 8", "x = 6"]),
+        ("x = 0.5", ["x = -0.5", "x = 1.5"]),
+        ("x = 9e18", []),
         ("x = True", ["x = False"]),
         ("x = min(a, b)", ["x = max(a, b)"]),
         ("x = np.maximum(a, b)", ["x = np.minimum(a, b)"]),
