@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import fillwright as fw
 from doctor.clean import clean_subjects
 from fillwright.doctor.diagnosis import Diagnosis
 from fillwright.doctor.isolation import diagnoses, isolation
+from fillwright.doctor.leftovers import living
 from fillwright.doctor.subject import Subject
 from fillwright.doctor.suspects import suspects
 from fillwright.strategies import resolve
@@ -248,3 +250,17 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == ["X.csv", "mine.py", "run.yaml"]
     assert main(["doctor", "isolation", str(config), "--set", "strategy.name='mine.py:Yours'"]) == 2
     assert "has no strategy 'Yours'" in capsys.readouterr().err
+
+
+def test_proxies_of_objects_that_are_gone_do_no_harm() -> None:
+    """Asking such a proxy for its class raises; the search for living objects asks for its type."""
+    target = Alive()
+    proxy = weakref.proxy(target)
+    del target
+    assert living() == living()
+    with pytest.raises(ReferenceError):
+        isinstance(proxy, Alive)
+
+
+class Alive:
+    pass

@@ -31,7 +31,7 @@ _KINDS = (Run, Desk, State, Journal, Result, Strategy)
 def living() -> dict[int, Any]:
     """Objects of runs that the garbage collector does not take away, by identity."""
     gc.collect()
-    return {id(item): item for item in gc.get_objects() if isinstance(item, _KINDS)}
+    return {id(item): item for item in gc.get_objects() if issubclass(type(item), _KINDS)}
 
 
 def left_alive(before: dict[int, Any], files: Iterable[Path]) -> list[tuple[str, str]]:
