@@ -208,6 +208,16 @@ def test_currencies_counted_in_other_units(decimals: int) -> None:
     assert checks["XYZ"].detail == f"{_number(10_000, decimals)} transfers = {_number(10_000, decimals)} XYZ"
 
 
+def test_roundings_are_those_of_the_last_balance_at_the_last_rate() -> None:
+    """100 at a rate of 1, then 1 more at 1.5: 101.5 came in, 151.5 is there."""
+    given = [Posted(10, "transfers", 1, -100), Posted(25, "transfers", 1, -1)]
+    books = Books(given, [], [100, 100, 152], [Currency("USD", 2), Currency("EUR", 2)])
+    checks = books.checks([balance([0] * 3, [0] * 3, [0] * 3), balance([100, 100, 101], [0] * 3, [FX, FX, FX * 3 // 2])])
+    assert checks["account"].detail == (
+        "1.02 transfers + 0.50 fx revaluation = 1.52 USD, fx revaluation off by 0.000 money units, bound 1 (2 roundings)"
+    )
+
+
 def test_fills_and_closes_belong_to_the_currency_of_their_instrument() -> None:
     """1 EUR is worth 2; bought for 1,000 with a fee of 4, half of it sold for 700, a rate that never moves."""
     fills = [Filled(12, 1, 1, 1_000, 4), Filled(25, 1, -1, 700, 6, (500, 700))]
@@ -238,6 +248,7 @@ def test_a_run_without_stored_instants_says_nothing() -> None:
         ({"transfers": -1}, -1, "-0.01 transfers = -0.01"),
         ({"transfers": 10_000_000, "realised": 1_250, "fees": -100}, 10_001_150,
          "100,000.00 transfers + 12.50 realised - 1.00 fees = 100,011.50"),
+        ({"realised": 5, "fees": -1}, 4, "0.05 realised - 0.01 fees = 0.04"),
         ({"fees": -1, "fx_revaluation": 2}, 1, "-0.01 fees + 0.02 fx revaluation = 0.01"),
     ],
 )  # fmt: skip

@@ -47,7 +47,7 @@ def timely() -> Tables:
     return Tables(
         orders={"decided_at": [5, 4], "sent_at": [5, 8], "arrived_at": [6, 9]},
         fills={"order_id": [0, 0, 1], "time": [6, 7, 9], "instant": [6, 8, 9]},
-        order_events={"time": [5, 6, 9], "instant": [5, 6, 9]},
+        order_events={"time": [5, 5, 9], "instant": [5, 5, 9]},
     )
 
 
