@@ -21,6 +21,7 @@ from fillwright.model.codes import (
     FillWhen,
     Lots,
     OffTick,
+    OrderFlag,
     OrderType,
     Reversal,
     ShortCash,
@@ -28,6 +29,7 @@ from fillwright.model.codes import (
     SizeMode,
     TimeInForce,
     TradingState,
+    TrailUnit,
 )
 from fillwright.model.instrument import Currency, Instrument
 from reference.engine import Reference
@@ -337,6 +339,10 @@ KINDS = {
 }
 EVERY_TYPE = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 RESTING = EVERY_TYPE[1:]
+RARE_TYPES = (
+    OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT, OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED,
+    OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN, OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE,
+)  # fmt: skip
 
 
 class Trader:
@@ -457,6 +463,8 @@ class Trader:
 
     def _order(self, now: int, instrument: int, sized: bool) -> Order:
         rng = self.rng
+        if rng.random() < 0.25:
+            return self._special(now, instrument)
         kind = rng.choice(self.types)
         tif = rng.choice((*[TimeInForce.GTC] * 4, *[TimeInForce.DAY] * 2, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD))
         expire = now + rng.choice((0, 1, MINUTE, 3 * MINUTE + 1, 30 * MINUTE)) if tif == TimeInForce.GTD else 0
@@ -474,6 +482,35 @@ class Trader:
             self._named_lot(instrument) if self.scenario.settings.lots is Lots.SPECIFIC else -1,
             self._rule(),
         )
+
+    def _special(self, now: int, instrument: int) -> Order:
+        """An order of one of the rarer types: if touched, trailing, on open, on close, post-only."""
+        rng, flags, trail, unit = self.rng, OrderFlag.NONE, 0, TrailUnit.NONE
+        kind = rng.choice((*RARE_TYPES, OrderType.LIMIT, OrderType.STOP_LIMIT))
+        tif = rng.choice((TimeInForce.GTC, TimeInForce.GTC, TimeInForce.DAY, TimeInForce.IOC))
+        limit = self._price(now, instrument) if kind % 2 == 0 else 0
+        stop = self._price(now, instrument) if OrderType.STOP <= kind <= OrderType.LIMIT_IF_TOUCHED else 0
+        if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED):
+            flags = OrderFlag.POST_ONLY if rng.random() < 0.6 else flags
+            tif = TimeInForce.GTC
+        elif kind in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT):
+            unit = rng.choice((TrailUnit.PRICE, TrailUnit.TICKS, TrailUnit.RATE))
+            price, tick = self._around(now, instrument), self.scenario.instruments[instrument].tick or 1
+            distance = rng.choice((1, tick, 3 * tick, rng.randint(1, price // 50 + 1)))
+            trail = {1: distance, 2: max(distance // tick, 1), 3: max(distance * RATE // price, 1)}[unit]
+            stop = stop if rng.random() < 0.2 else 0
+            if limit:
+                limit = rng.choice((0, tick, 2 * tick, distance))
+        elif kind >= OrderType.MARKET_ON_OPEN:
+            tif = TimeInForce.OPG if kind in (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN) else TimeInForce.CLS
+        lots, side = self._lots(now, instrument), Side(rng.choice(self.sides))
+        order = Order(instrument, side, SizeMode.UNITS, lots, kind, tif, limit, stop, flags=flags, trail=trail, trail_unit=unit)
+        draw = rng.random()
+        if draw < 0.4:  # exits of its own
+            prices = sorted((self._price(now, instrument), self._price(now, instrument)))
+            loss, take = prices if side == Side.BUY else reversed(prices)
+            return replace(order, take_profit=take if draw > 0.1 else 0, stop_loss=loss if draw < 0.3 else 0)
+        return replace(order, oco=draw < 0.7)
 
     def _named_lot(self, instrument: int) -> int:
         """Mostly none or an open lot of the instrument, also closed ones, those of others, and a number that no lot has."""

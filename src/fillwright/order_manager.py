@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,14 +19,15 @@ import numpy as np
 from fillwright.config.policies import FixedSizing, ValueSizing
 from fillwright.config.schema import Config
 from fillwright.errors import UsageError
-from fillwright.kernel import intake
+from fillwright.kernel import exits, intake
 from fillwright.kernel.state import TICKET, State
 from fillwright.model.codes import Action, OrderFlag, OrderStatus, OrderType, Reason, Side, SizeMode, TimeInForce, TradingState
 from fillwright.model.instrument import RATE_SCALE, Instrument
 from fillwright.model.lifecycle import TERMINAL
+from fillwright.model.order_terms import Terms, check_exits, distance, flags_of, order_type, terms
 
 Number = int | float | Decimal
-Tif = Literal["DAY", "GTC", "GTD", "IOC", "FOK"]
+Tif = Literal["DAY", "GTC", "GTD", "IOC", "FOK", "OPG", "CLS"]
 
 _PACK = struct.Struct(f"={len(TICKET)}q").pack_into
 _TERMINAL = frozenset(int(status) for status in TERMINAL)
@@ -34,6 +35,9 @@ _MARKET, _LIMIT, _STOP, _STOP_LIMIT = (
     int(kind) for kind in (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 )
 _UNITS, _TARGET_UNITS, _CLOSE = int(SizeMode.UNITS), int(SizeMode.TARGET_UNITS), int(SizeMode.CLOSE)
+_AUCTIONS = (int(TimeInForce.OPG), int(TimeInForce.CLS))
+_PLAIN = (0,) * (len(TICKET) - TICKET.index("t_lot"))
+"""The last fields of a ticket, of an order without rarer terms."""
 _ANY, _OPEN, _ADD, _REDUCE, _REVERSE = (int(action) for action in Action)
 _LOT_TOLERANCE = 1e-9
 """A quantity this close (relatively) to a whole lot counts as that lot: 0.3 x 10 is 2.9999999999999996."""
@@ -144,6 +148,24 @@ class Order:
         paid = float(self._field("cum_notional")) * float(div)  # in floats, as compiled strategies compute it
         return paid / (float(lots) * float(mul)) / instrument.price_scale
 
+    @property
+    def take_profit(self) -> Order | None:
+        """The limit that takes its profit, if it was placed with one."""
+        return self._exit(OrderType.LIMIT)
+
+    @property
+    def stop_loss(self) -> Order | None:
+        """The stop that ends its loss, if it was placed with one."""
+        return self._exit(OrderType.STOP)
+
+    def _exit(self, kind: OrderType) -> Order | None:
+        orders = self._manager.state.tables["orders"]
+        for number in (self.id + 1, self.id + 2):  # exits directly follow their entry
+            mine = number < len(self._manager.state.table("orders")) and orders[number]["parent_id"] == self.id
+            if mine and orders[number]["type"] == kind and orders[number]["flags"] & OrderFlag.REDUCE_ONLY:
+                return Order(self._manager, number)
+        return None
+
     def cancel(self) -> bool:
         """Ask for its cancel. False if it is done or being cancelled already."""
         return self._manager.cancel(self)
@@ -212,26 +234,38 @@ class OrderManager:
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
-        reduce_only: bool = False,
+        reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
+        trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
     ) -> Order:  # fmt: skip
         """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity: exactly one of them, or none where
         the configuration has a ``sizing``. With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market
         order. ``expire`` (a datetime with zone, or int ns UTC) goes with ``tif="GTD"``. ``lot`` is the number of the lot (see
         :meth:`lots`) that it closes first, where the account books lots ``specific``. With ``reduce_only`` it never takes the position
         past zero: it is made smaller (SHRUNK_TO_POSITION) or ends (NO_POSITION, NOTHING_TO_REDUCE).
+
+        ``touch`` triggers on the other side than ``stop``: a buy when the price falls to it. ``trail`` makes a trailing stop: a price
+        distance, ``"1.5%"`` or ``"20 ticks"``; with ``trail_limit``, a distance from the stop, a trailing stop-limit; ``stop`` is
+        then where it begins. ``tif="OPG"`` and ``"CLS"`` trade at the open or close of a session only. A ``post_only`` limit that
+        would take when it first meets the market is refused (WOULD_TAKE).
+
+        ``take_profit`` and ``stop_loss`` are prices of a limit and a stop that close what this order opens: held until its first fill,
+        as large as what is filled, each making room for the other's fills. They are ``order.take_profit`` and ``order.stop_loss``.
         """
         way = (1, _REDUCE if reduce_only else _ANY)
-        return self._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
+        return self._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
-        reduce_only: bool = False,
+        reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
+        trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
     ) -> Order:  # fmt: skip
         """Sell; the arguments are those of :meth:`buy`. Selling more than there is goes short (margin accounts only)."""
         way = (-1, _REDUCE if reduce_only else _ANY)
-        return self._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
+        return self._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
 
     def open(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
@@ -323,6 +357,19 @@ class OrderManager:
             live &= orders["symbol"] == self._instrument(symbol)
         return sum(self.cancel(Order(self, int(number))) for number in np.flatnonzero(live))
 
+    def oco(self, *orders: Order) -> None:
+        """One cancels the other: the first of these orders that is filled cancels the others, a partial fill makes them smaller.
+
+        They must be new in this callback, alive and in one instrument, not exits, and in no such group; else a UsageError.
+        """
+        numbers = sorted(order.id for order in orders)
+        for one, other in zip(numbers, numbers[1:]):
+            if int(exits.link(self._address, one, other)) == 0:
+                raise UsageError(
+                    f"orders {one} and {other} cannot cancel each other",
+                    remedy="give two or more orders of one instrument to self.oco in the callback that placed them, each to one group",
+                )
+
     def replace(
         self, order: Order, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None
     ) -> bool:
@@ -376,7 +423,7 @@ class OrderManager:
     def _order(
         self, way: tuple[int, int], symbol: str, quantity: Number | None, value: Number | None, weight: Number | None,
         limit: Number | None, stop: Number | None, tif: str | None, expire: datetime | int | None, tag: str | None,
-        rule_id: str | None, lot: int | None,
+        rule_id: str | None, rare: Terms | None,
     ) -> Order:  # fmt: skip
         i = self._instrument(symbol)
         if value is None and weight is None and quantity is not None:
@@ -390,8 +437,20 @@ class OrderManager:
         stop_units = 0 if stop is None else self._price(i, stop, "stop")
         life = self._tif if tif is None else _tif_code(tif)
         until = 0 if expire is None and life != TimeInForce.GTD else _expiry(expire, life)
-        named = 0 if lot is None else self._lot(lot)
-        number = self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id, named)
+        if rare is None and life not in _AUCTIONS:
+            number = self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id)
+            return Order(self, number)
+        rare = rare or Terms()
+        kind = int(order_type(limit, stop, rare, life))
+        take, loss = self._price(i, rare.take_profit, "take_profit"), self._price(i, rare.stop_loss, "stop_loss")
+        check_exits(way[0], take, loss)
+        more = [0 if rare.lot is None else self._lot(rare.lot), int(flags_of(rare)), 0, 0, take, loss]
+        if rare.touch is not None:
+            stop_units = self._price(i, rare.touch, "touch")
+        if rare.trail is not None:
+            more[2:4] = distance(rare.trail, self._price_scale[i])
+            limit_units = self._price(i, rare.trail_limit, "trail_limit")
+        number = self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id, more)
         return Order(self, number)
 
     def _size(self, i: int, quantity: Number | None, value: Number | None, weight: Number | None) -> tuple[int, int]:
@@ -431,18 +490,18 @@ class OrderManager:
     def _submit(
         self, i: int, way: tuple[int, int], mode: int, size: int, kind: int, tif: int, limit: int, stop: int, expire: int,
         tag: str | None,
-        rule_id: str | None, lot: int = 0,
+        rule_id: str | None, more: Sequence[int] = _PLAIN,
     ) -> int:  # fmt: skip
         rule = -1 if rule_id is None else self._code(1, rule_id)
         note = -1 if tag is None else self._code(0, tag)
         try:
-            _PACK(self._buffer, 0, i, way[0], mode, size, kind, tif, limit, stop, expire, rule, note, 0, way[1], lot)
+            _PACK(self._buffer, 0, i, way[0], mode, size, kind, tif, limit, stop, expire, rule, note, 0, way[1], *more)
         except struct.error:
             raise UsageError("the size or a price of the order is too large to be counted", remedy="give a smaller one") from None
         number = int(intake.submit(self._address))
         if number == intake.NO_ROOM:
             self.state.grow()
-            return self._submit(i, way, mode, size, kind, tif, limit, stop, expire, tag, rule_id, lot)
+            return self._submit(i, way, mode, size, kind, tif, limit, stop, expire, tag, rule_id, more)
         return number
 
     def _batch(self, names: Iterable[str], mode: SizeMode, sizes: list[int]) -> None:
@@ -456,7 +515,7 @@ class OrderManager:
         cells[:, 0] = instruments
         cells[:, 1] = mode
         cells[:, 2] = sizes
-        _PACK(self._buffer, 0, 0, 0, 0, 0, _MARKET, self._tif, 0, 0, 0, -1, -1, 0, 0, 0)
+        _PACK(self._buffer, 0, 0, 0, 0, 0, _MARKET, self._tif, 0, 0, 0, -1, -1, 0, 0, *_PLAIN)
         while self._call(lambda: int(intake.submit_targets(self._address, cells.ctypes.data, count))) == intake.NO_ROOM:
             self.state.scalars["room"] = max(int(self.state.scalars["room"]), 3 * count)
 
@@ -523,9 +582,9 @@ def _split(size: Number | None) -> tuple[Number | None, int]:
 
 def _tif_code(tif: str) -> int:
     try:
-        return {"DAY": 0, "GTC": 1, "IOC": 3, "FOK": 4, "GTD": 6}[tif]
+        return {"DAY": 0, "GTC": 1, "OPG": 2, "IOC": 3, "FOK": 4, "GTD": 6, "CLS": 7}[tif]
     except KeyError:
-        raise UsageError(f"no time in force {tif!r}", remedy="DAY, GTC, GTD, IOC or FOK") from None
+        raise UsageError(f"no time in force {tif!r}", remedy="DAY, GTC, GTD, IOC, FOK, OPG or CLS") from None
 
 
 def _expiry(expire: datetime | int | None, tif: int) -> int:

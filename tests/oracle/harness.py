@@ -14,7 +14,7 @@ from fillwright.broker import InstrumentTerms, Terms
 from fillwright.coordinator.memory import lay_out
 from fillwright.data.fx import FxSource
 from fillwright.data.market import Feed, Market, build_market
-from fillwright.kernel import intake
+from fillwright.kernel import exits, intake
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.advance import advance, finish
 from fillwright.kernel.state import DONE, GROW, TICKET, WANTS_BARS, State
@@ -83,8 +83,13 @@ class _Play:
                 instrument=command.instrument, side=command.side, size_mode=command.size_mode, size=command.size,
                 type=command.type, tif=command.tif, limit=command.limit, stop=command.stop, expire=command.expire_at,
                 lot=command.lot + 1, rule=command.rule,
+                flags=command.flags, trail=command.trail, trail_unit=command.trail_unit,
+                take=command.take_profit, loss=command.stop_loss,
             )  # fmt: skip
-            self.call(intake.submit)
+            before = len(self.state.table("orders"))
+            number = self.call(intake.submit)
+            if command.oco and number > 0 and number == before:
+                self.call(exits.link, number - 1, number)
         elif isinstance(command, Target):
             self.ticket(
                 instrument=command.instrument, size_mode=command.size_mode, size=command.size, type=OrderType.MARKET,

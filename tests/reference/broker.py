@@ -25,6 +25,7 @@ from fillwright.model.codes import (
     Stage,
     TimeInForce,
     TradingState,
+    TrailUnit,
 )
 from fillwright.model.lifecycle import TERMINAL, TRANSITIONS
 from reference.books import Books, muldiv
@@ -51,6 +52,8 @@ class Live:
     decision_price: int
     limit_price: int = 0
     stop_price: int = 0
+    trail_offset: int = 0
+    trail_unit: int = 0
     expire_at: int = 0
     flags: OrderFlag = OrderFlag.NONE
     parent_id: int = -1
@@ -67,6 +70,10 @@ class Live:
     reserved: int = 0
     met: bool = False  # has met the market
     child: Live | None = None
+    since: int = 0  # price at which its entry released it on the segment under way
+    entry: Live | None = None  # of an exit
+    exits: list[Live] = column(default_factory=list)  # of an entry
+    group: list[Live] = column(default_factory=list)  # of which one cancels the others, itself included
 
     @property
     def done(self) -> bool:
@@ -92,11 +99,13 @@ class Live:
         """Its row in the table of orders."""
         same = (
             "order_id intent_id symbol side type tif size_mode size parent_id lot_id decided_at arrived_at expire_at decision_price "
-            "rule_id quantity limit_price stop_price status reason cum_quantity cum_notional fee done_at exit_reason flags"
+            "rule_id quantity limit_price stop_price trail_offset trail_unit status reason cum_quantity cum_notional fee "
+            "done_at exit_reason flags"
         )
         out = {name: int(getattr(self, name)) for name in same.split()}
         out |= {"strategy": 0, "sent_at": self.decided_at, "leaves_quantity": self.leaves, "display_quantity": 0}
-        return out | {"trail_offset": 0, "trail_unit": 0} | dict.fromkeys(("oco_id", "position_id", "tag", "queue_ahead"), -1)
+        out["oco_id"] = self.group[0].order_id if self.group else -1
+        return out | dict.fromkeys(("position_id", "tag", "queue_ahead"), -1)
 
 
 @dataclass(eq=False)
@@ -201,6 +210,10 @@ class Broker:
         )
         if ends and order.status is not OrderStatus.FILLED and order.child and not order.child.done:
             self.happen(order.child, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
+        if ends and order.cum_quantity == 0:
+            for other in order.exits:
+                if not other.done:
+                    self.happen(other, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
 
     # ---------------------------------------------------------------- funds, §8
 
@@ -288,6 +301,30 @@ class Broker:
         assert mark is not None
         return mark
 
+    # ---------------------------------------------------------------- trailing stops, §4
+
+    def trailed(self, order: Live, price: int) -> int:
+        """Where a trailing stop belongs at a price."""
+        tick = self.scenario.instruments[order.symbol].tick
+        distance = {
+            TrailUnit.PRICE: order.trail_offset,
+            TrailUnit.TICKS: order.trail_offset * max(tick, 1),
+            TrailUnit.RATE: muldiv(price, order.trail_offset, RATE),
+        }[TrailUnit(order.trail_unit)]
+        stop = price + order.side * distance
+        if tick:
+            stop = -(-stop // tick) * tick if order.side == Side.BUY else stop // tick * tick
+        return max(stop, tick, 1)
+
+    def trail(self, order: Live, price: int) -> None:
+        """The market is at a price: the stop follows, and the limit with it, unless that moves it away."""
+        stop = self.trailed(order, price)
+        if order.side * stop < order.side * order.stop_price:
+            if order.limit_price:
+                tick = self.scenario.instruments[order.symbol].tick
+                order.limit_price = max(order.limit_price + stop - order.stop_price, tick, 1)
+            order.stop_price = stop
+
     # ---------------------------------------------------------------- arrivals, §3
 
     def arrive(self, command: Queued) -> None:
@@ -331,22 +368,26 @@ class Broker:
         if command.quantity == order.cum_quantity:
             self.happen(order, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED)
             return
-        stop = order.stop_price if order.triggered else command.stop
-        price = command.limit or stop or self.mark(order.symbol)
+        stop = order.stop_price if order.triggered else command.stop or order.stop_price
+        limit = command.limit or order.limit_price
+        price = limit or stop or self.mark(order.symbol)
         if not order.held:
             short = self.shortage(order, command.quantity - order.cum_quantity, price, Liquidity.TAKER)
             if short:
                 self.happen(order, OrderEvent.REPLACE_REJECT, time, short[0], (short[1], short[2]))
                 return
-        loses = command.quantity > order.quantity or command.limit != order.limit_price or stop != order.stop_price
-        order.quantity, order.limit_price, order.stop_price = command.quantity, command.limit, stop
+        loses = (
+            bool(order.trail_unit) or command.quantity > order.quantity or limit != order.limit_price or stop != order.stop_price
+        )
+        order.quantity, order.limit_price, order.stop_price = command.quantity, limit, stop
         if not order.held:
             self.reserve(order)
         if loses:
             order.arrived_at = time
             order.met = False
-            self.working.remove(order)
-            self.working.append(order)
+            for moved in (order, *(leg for leg in order.exits if leg.held and leg in self.working and not leg.done)):
+                self.working.remove(moved)
+                self.working.append(moved)
         self.happen(order, OrderEvent.REPLACE, time)
 
     # ---------------------------------------------------------------- fills, §5 and §6
@@ -400,15 +441,67 @@ class Broker:
         fill["exit_reason"] = int(exit_reason(order, fill))
         if offered is not None:
             self.offered[instrument] = offered - lots
-        if order.done:
-            if order.child and not order.child.done:
-                self._release(order.child, moment.time)
-        else:
+        if not order.done:
             self.reserve(order)
+        elif order.child and not order.child.done:
+            self._release(order.child, moment.time)
+        self._arm(order, lots, moment.time)
+        self._settle(order, lots, moment.time)
+        if fill["closing_quantity"]:
+            for other in list(self.working):
+                if other is not order and other.symbol == instrument and not other.held and not other.done:
+                    self.fit_to_position(other, moment.time)
+
+    def fit_to_position(self, order: Live, time: int) -> bool:
+        """Cut a reduce-only order to what it can reduce; False if that is nothing, which ends it."""
+        if OrderFlag.REDUCE_ONLY not in order.flags:
+            return True
+        left, leaves = -order.side * self.books.position(order.symbol), order.leaves
+        if left <= 0:
+            self.happen(order, OrderEvent.CANCEL, time, Reason.NOTHING_TO_REDUCE, (leaves, 0))
+        elif left < leaves:
+            order.quantity -= leaves - left
+            self.happen(order, OrderEvent.SHRINK, time, Reason.SHRUNK_TO_POSITION, (leaves, left))
+        return left > 0
+
+    def _arm(self, entry: Live, lots: int, time: int) -> None:
+        """The exits of an entry follow a fill of it."""
+        for order in entry.exits:
+            if order.done:
+                continue
+            if not order.held:
+                order.quantity += lots
+                self.happen(order, OrderEvent.REPLACE, time, Reason.FOLLOWS_ENTRY)
+                continue
+            order.flags &= ~OrderFlag.HELD
+            order.since = self.mark(order.symbol)
+            whole, order.quantity = order.quantity, lots
+            if whole != lots:
+                self.happen(order, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, (whole, lots))
+            self.happen(order, OrderEvent.RELEASE, time)
+
+    def _settle(self, order: Live, lots: int, time: int) -> None:
+        """The others of the group of an order make room for a fill of it."""
+        at = order.group.index(order) if order.group else 0
+        for other in order.group[at + 1 :] + order.group[:at]:
+            if other.done:
+                continue
+            leaves = other.leaves
+            if order.done or leaves <= lots:
+                self.happen(other, OrderEvent.CANCEL, time, Reason.OCO_FILLED)
+            else:
+                other.quantity -= lots
+                self.happen(other, OrderEvent.SHRINK, time, Reason.OCO_FILLED, (leaves, leaves - lots))
+        if order.done and order.entry and not order.entry.done:
+            self.happen(order.entry, OrderEvent.CANCEL, time, Reason.EXIT_FILLED)
 
     def _another_level_in(self, order: Live, bar: Bar) -> bool:
         for other in self.working:
             if other is order or other.symbol != order.symbol or other.done or other.held or other.arrived_at > bar.open_time:
+                continue
+            if other.tif in (TimeInForce.OPG, TimeInForce.CLS):
+                continue
+            if other.triggered and other.type in (OrderType.STOP, OrderType.TRAILING_STOP, OrderType.MARKET_IF_TOUCHED):
                 continue
             level = other.stop_price if other.stop_price and not other.triggered else other.limit_price
             if level and bar.low <= level <= bar.high:
@@ -479,6 +572,12 @@ def exit_reason(order: Live, fill: dict[str, int]) -> int:
     if fill["closing_quantity"] < fill["quantity"]:
         return ExitReason.REVERSAL
     return order.exit_reason
+
+
+def rises(order: Live) -> int:
+    """1 if a waiting order is triggered by a rising price, -1 if by a falling one."""
+    touched = order.type in (OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED)
+    return -order.side if touched else order.side
 
 
 def largest(top: int, fits: Callable[[int], bool]) -> int:

@@ -11,6 +11,7 @@ from fillwright.model.codes import (
     OffTick,
     OrderEvent,
     OrderFlag,
+    OrderStatus,
     OrderType,
     Reason,
     Reversal,
@@ -20,13 +21,16 @@ from fillwright.model.codes import (
     TradingState,
 )
 from reference.books import muldiv
-from reference.broker import Broker, Live, Queued, largest
+from reference.broker import Broker, Live, Queued, largest, rises
 from reference.limits import LIMITS, SHRINKING, Limits, opening
 from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Order, Replace, Switch, Target, TargetBatch
 
 SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT)
-HAS_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT)
-HAS_STOP = (OrderType.STOP, OrderType.STOP_LIMIT)
+EXITS = {
+    OrderType.STOP: ExitReason.STOP, OrderType.STOP_LIMIT: ExitReason.STOP, OrderType.TRAILING_STOP: ExitReason.TRAILING,
+    OrderType.TRAILING_STOP_LIMIT: ExitReason.TRAILING, OrderType.MARKET_IF_TOUCHED: ExitReason.TARGET,
+    OrderType.LIMIT_IF_TOUCHED: ExitReason.TARGET,
+}  # fmt: skip
 Refusal = tuple[Reason, int, int]
 
 
@@ -140,9 +144,53 @@ class Desk:
         order.limit_price, order.stop_price = command.limit, command.stop
         order.lot_id = command.lot
         order.rule_id = command.rule
-        if command.type in HAS_STOP:
-            order.exit_reason = ExitReason.STOP
-        self._submit(order, self.books.position(instrument))
+        order.trail_offset, order.trail_unit = command.trail, command.trail_unit
+        order.flags |= command.flags
+        order.exit_reason = EXITS.get(command.type, ExitReason.SIGNAL)
+        exits = self._exits(order, command)
+        if exits is None:
+            self.broker.orders.append(order)
+            self.broker.happen(order, OrderEvent.DENY, self.broker.now, Reason.OFF_TICK)
+        elif self._submit(order, self.books.position(instrument)):
+            for leg in exits:
+                leg.order_id, leg.quantity, leg.size = len(self.broker.orders), order.quantity, order.quantity
+                self.broker.orders.append(leg)
+                self.broker.happen(leg, OrderEvent.SUBMIT, self.broker.now)
+                self.broker.queue.append(Queued("new", leg, leg.arrived_at))
+            order.exits = exits
+            if command.oco:
+                self._join(order)
+
+    def _join(self, order: Live) -> None:
+        """Link an order with the order before it, where both are new, alike and not held."""
+        earlier = [other for other in self.broker.orders if other.order_id < order.order_id]
+        last = earlier[-1] if earlier else order
+        fresh = last.status is OrderStatus.PENDING_NEW and last.decided_at == self.broker.now and not last.held
+        if last is order or not fresh or last.symbol != order.symbol:
+            return
+        last.group = last.group or [last]
+        last.group.insert(last.group.index(last) + 1, order)
+        order.group = last.group
+
+    def _exits(self, order: Live, command: Order) -> list[Live] | None:
+        """Take profit and stop loss of an entry, None if a price is off the tick."""
+        take = self._on_tick(order.symbol, command.take_profit, -order.side)
+        loss = self._on_tick(order.symbol, command.stop_loss, order.side)
+        tick = self.broker.scenario.instruments[order.symbol].tick
+        if tick and (take % tick or loss % tick):
+            return None
+        exits = []
+        for price, kind, why in ((take, OrderType.LIMIT, ExitReason.TARGET), (loss, OrderType.STOP, ExitReason.STOP)):
+            if price:
+                leg = self._make(order.symbol, -order.side, order.quantity, SizeMode.UNITS, order.quantity, order.intent_id)
+                leg.type, leg.exit_reason, leg.entry, leg.parent_id = kind, why, order, order.order_id
+                leg.limit_price, leg.stop_price = (price, 0) if kind is OrderType.LIMIT else (0, price)
+                leg.flags = OrderFlag.HELD | OrderFlag.REDUCE_ONLY
+                exits.append(leg)
+        if len(exits) == 2:
+            for leg in exits:
+                leg.group = exits
+        return exits
 
     def _on_tick(self, instrument: int, price: int, side: int) -> int:
         """A price moved to the tick by the policy; ``side`` BUY moves down where passive."""
@@ -203,8 +251,10 @@ class Desk:
             return Reason.UNDER_MAINTENANCE, 0, 0
         if order.lot_id >= 0 and not self.books.can_close(order.lot_id, order.symbol, order.side):
             return Reason.LOT_NOT_OPEN, 0, 0
+        if order.trail_unit:
+            self._place_trail(order)
         order.limit_price = self._on_tick(order.symbol, order.limit_price, order.side)
-        order.stop_price = self._on_tick(order.symbol, order.stop_price, -order.side)
+        order.stop_price = self._on_tick(order.symbol, order.stop_price, -rises(order))
         tick = self.broker.scenario.instruments[order.symbol].tick
         if tick and (order.limit_price % tick or order.stop_price % tick):
             return Reason.OFF_TICK, 0, 0
@@ -222,6 +272,14 @@ class Desk:
             order.quantity = fits
             shrinks.append((fits, (reason, *numbers)))
         return None
+
+    def _place_trail(self, order: Live) -> None:
+        """The first stop of a trailing order, unless one is given, and its limit, given as a distance, beyond it."""
+        if order.stop_price == 0:
+            order.stop_price = self.broker.trailed(order, self.broker.mark(order.symbol))
+        if order.type == OrderType.TRAILING_STOP_LIMIT:
+            tick = self.broker.scenario.instruments[order.symbol].tick
+            order.limit_price = max(order.stop_price + order.side * order.limit_price, tick, 1)
 
     # ---------------------------------------------------------------- targets
 
@@ -294,19 +352,21 @@ class Desk:
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.TRADING_HALTED)
             return
         limit = self._on_tick(order.symbol, command.limit, order.side)
-        stop = self._on_tick(order.symbol, command.stop, -order.side)
+        stop = self._on_tick(order.symbol, command.stop, -rises(order))
         tick = broker.scenario.instruments[order.symbol].tick
         if tick and (limit % tick or stop % tick):
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.OFF_TICK)
             return
         wanted = (
             command.quantity or order.quantity,
-            limit if limit and order.type in HAS_LIMIT else order.limit_price,
-            stop if stop and order.type in HAS_STOP else order.stop_price,
+            limit if limit and order.limit_price else order.limit_price,
+            stop if stop and order.stop_price else order.stop_price,
         )
         if wanted == (order.quantity, order.limit_price, order.stop_price):
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.NOTHING_TO_CHANGE)
             return
         order.flags |= OrderFlag.PENDING_REPLACE
         broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)
+        if order.trail_unit:  # a price that is not asked for stays where the trail has it when the replace arrives
+            wanted = wanted[0], limit if order.limit_price else 0, stop
         broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *wanted))

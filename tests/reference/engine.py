@@ -16,7 +16,7 @@ Where the page leaves something open, this engine reads it so:
  8. Strategies cannot cancel or replace engine orders. CancelAll asks by order number.
  9. Engine orders are sized in units. decision_price is the bar's open for flat_at, the mark for a liquidation.
 10. Target orders are GTC. A target by value or weight without a price is denied with quantity 0 on the side of its sign.
-11. ``reported_at`` is the instant. A GTD order that arrives after its end expires with that earlier time.
+11. ``reported_at`` is the instant.
 12. Deposits are one entry per currency at the first instant, without strategy; CASH rows have no symbol, FEES rows have.
 """
 
@@ -101,7 +101,7 @@ class Reference:
         """GTD orders whose time has passed."""
         for order in list(self.broker.working):
             if order.tif == TimeInForce.GTD and not order.done and order.expire_at < self.broker.now:
-                self.broker.happen(order, OrderEvent.EXPIRE, order.expire_at, Reason.GTD_REACHED)
+                self.broker.happen(order, OrderEvent.EXPIRE, max(order.expire_at, order.arrived_at), Reason.GTD_REACHED)
 
     def day_end(self, bars: dict[int, Bar]) -> None:
         """DAY orders of the instruments whose trading day is over."""

@@ -18,12 +18,19 @@ from fillwright.model.codes import (
     Stage,
     TimeInForce,
 )
-from reference.broker import Broker, Live, Moment
+from reference.broker import Broker, Live, Moment, rises
 from reference.scenario import RATE, Bar
 
 MASK = 2**64 - 1
-LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
-STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
+LIMITS = (
+    OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED, OrderType.LIMIT_ON_OPEN,
+    OrderType.LIMIT_ON_CLOSE,
+)  # fmt: skip
+WAITING = (
+    OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT, OrderType.MARKET_IF_TOUCHED,
+    OrderType.LIMIT_IF_TOUCHED,
+)  # fmt: skip
+AUCTIONS = (TimeInForce.OPG, TimeInForce.CLS)
 
 
 def mix(x: int) -> int:
@@ -116,15 +123,33 @@ class Matching:
         for instrument, bar in self.bars.items():
             self.broker.books.marks[instrument] = bar.close if close_only else bar.open
         if close_only:
-            self._pass_point(Stage.CLOSE, {i: bar.close for i, bar in self.bars.items()}, self._may_meet)
+            self._pass_point(Stage.CLOSE, {i: bar.close for i, bar in self.bars.items()}, self._may_meet_first)
+            self._auction_at_close()
             return
-        self._pass_point(Stage.OPEN, {i: bar.open for i, bar in self.bars.items()}, self._may_meet)
+        self._pass_point(Stage.OPEN, {i: bar.open for i, bar in self.bars.items()}, self._may_meet_first)
         for stage in (Stage.FIRST, Stage.SECOND, Stage.CLOSE):
             for order in self.broker.working:  # also reaches what is appended meanwhile
-                if self._may_meet(order):
+                if self._may_meet(order) and order.tif not in AUCTIONS:
                     bar = self.bars[order.symbol]
                     points = self._points(order.symbol, bar)
-                    self._on_segment(order, points[stage - 1], points[stage], self._moment(order, stage))
+                    start, order.since = order.since or points[stage - 1], 0
+                    self._on_segment(order, start, points[stage], self._moment(order, stage))
+        self._auction_at_close()
+
+    def _auction_at_close(self) -> None:
+        """Orders on close meet the close of the last bar of their day."""
+        closes = {i: bar.close for i, bar in self.bars.items() if bar.day_last}
+        self._pass_point(
+            Stage.FLAT_AT, closes, lambda order: order.symbol in closes and self._may_meet(order) and order.tif == TimeInForce.CLS
+        )
+
+    def _may_meet_first(self, order: Live) -> bool:
+        """Whether an order meets the first point of its bar: one on open that of the first bar of a day only."""
+        if not self._may_meet(order) or order.tif == TimeInForce.CLS:
+            return False
+        feed = self.broker.scenario.bars[order.symbol]
+        number = feed.index(self.bars[order.symbol])
+        return order.tif != TimeInForce.OPG or number == 0 or feed[number - 1].day_last
 
     def look_ahead(self) -> None:
         """Orders that arrived at this instant meet the close of the bar that was just shown."""
@@ -136,7 +161,7 @@ class Matching:
 
     def _just_arrived(self, order: Live) -> bool:
         here = order.symbol in self.bars and order.arrived_at == self.broker.now
-        return here and not order.done and not order.held and not order.met
+        return here and not order.done and not order.held and not order.met and order.tif not in AUCTIONS
 
     def _points(self, instrument: int, bar: Bar) -> list[int]:
         high_first = self.taken[instrument] is BarPath.OPEN_HIGH_LOW_CLOSE
@@ -157,22 +182,28 @@ class Matching:
             moment = self._moment(order, stage, ahead)
             first = not order.met
             self._at_point(order, prices[order.symbol], moment)
-            order.met = True
+            order.met, order.since = True, 0
             if first and order.tif == TimeInForce.FOK and not order.done:
                 self.broker.happen(order, OrderEvent.CANCEL, moment.time, Reason.FOK_NOT_FILLABLE)
-            if first and order.tif == TimeInForce.IOC:
+            if (first and order.tif == TimeInForce.IOC) or order.tif in AUCTIONS:
                 remainders.append((order, moment.time))
         for order, time in remainders:
-            if not order.done:
+            if order.done:
+                continue
+            if order.tif in AUCTIONS:
+                self.broker.happen(order, OrderEvent.EXPIRE, time, Reason.AUCTION_OVER)
+            else:
                 self.broker.happen(order, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER)
 
     # ---------------------------------------------------------------- points and segments
 
     def _at_point(self, order: Live, price: int, moment: Moment) -> None:
         side = order.side  # for a sell every comparison is mirrored: both sides are multiplied by -1
-        waits = order.type in STOPS and not order.triggered
+        waits = order.type in WAITING and not order.triggered
         if waits:
-            if side * price < side * order.stop_price:
+            if rises(order) * price < rises(order) * order.stop_price:
+                if order.trail_unit:
+                    self.broker.trail(order, price)
                 return
             self._trigger(order, moment)
         if order.type not in LIMITS:
@@ -186,12 +217,17 @@ class Matching:
     def _on_segment(self, order: Live, start: int, end: int, moment: Moment) -> None:
         side = order.side
         towards = side * (end - start)  # > 0: up for a buy, down for a sell
-        if order.type in STOPS and not order.triggered:
-            if towards > 0 and side * end >= side * order.stop_price:
+        if order.type in WAITING and not order.triggered:
+            way = rises(order)
+            if way * (end - start) > 0 and way * end >= way * order.stop_price:
                 self._trigger(order, moment)
-                price = side * max(side * order.stop_price, side * start)
-                if order.type == OrderType.STOP or side * price <= side * order.limit_price:
+                price = way * max(way * order.stop_price, way * start)
+                if order.type not in LIMITS or side * price <= side * order.limit_price:
                     self._trade(order, price, Liquidity.TAKER, moment)
+                elif order.type == OrderType.LIMIT_IF_TOUCHED:  # the rest of the segment goes on toward its limit
+                    self._on_segment(order, price, end, moment)
+            elif order.trail_unit and towards < 0:
+                self.broker.trail(order, end)
         elif order.type in LIMITS and towards < 0 and side * end <= side * order.limit_price - self._through(order):
             price = side * min(side * order.limit_price, side * start)
             self._trade(order, price, Liquidity.MAKER, moment)
@@ -205,6 +241,12 @@ class Matching:
         self.broker.happen(order, OrderEvent.TRIGGER, moment.time)
 
     def _trade(self, order: Live, price: int, liquidity: Liquidity, moment: Moment) -> None:
+        if OrderFlag.POST_ONLY in order.flags and liquidity is Liquidity.TAKER:
+            event = OrderEvent.CANCEL if order.cum_quantity else OrderEvent.REJECT
+            self.broker.happen(order, event, moment.time, Reason.WOULD_TAKE)
+            return
+        if not self.broker.fit_to_position(order, moment.time):
+            return
         left = self.broker.offered[order.symbol]
         lots = order.leaves if left is None else min(order.leaves, left)
         if lots == 0 or (order.tif == TimeInForce.FOK and lots < order.leaves):

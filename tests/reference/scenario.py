@@ -17,6 +17,7 @@ from fillwright.model.codes import (
     FillWhen,
     Lots,
     OffTick,
+    OrderFlag,
     OrderType,
     Reversal,
     ShortCash,
@@ -24,6 +25,7 @@ from fillwright.model.codes import (
     SizeMode,
     TimeInForce,
     TradingState,
+    TrailUnit,
 )
 from fillwright.model.instrument import Currency, Instrument
 
@@ -60,6 +62,12 @@ class Order:
     expire_at: int = 0
     lot: int = -1  # the lot that it names, -1 = none; only where lots are SPECIFIC
     rule: int = -1  # the rule that it came from, -1 = none
+    flags: OrderFlag = OrderFlag.NONE  # POST_ONLY, REDUCE_ONLY
+    trail: int = 0  # distance of a trailing stop; its limit is then a distance from the stop, its stop 0 or given
+    trail_unit: TrailUnit = TrailUnit.NONE
+    take_profit: int = 0  # exits of an entry; 0 = none
+    stop_loss: int = 0
+    oco: bool = False  # one cancels the other, with the last order of the same callback
 
 
 @dataclass(frozen=True)
@@ -204,6 +212,8 @@ def as_python(value: object, depth: int = 0) -> str:
     end = "    " * depth
     if isinstance(value, IntEnum):
         return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, OrderFlag):
+        return f"OrderFlag({int(value)})"
     if isinstance(value, Fraction):
         return f"Fraction({value.numerator}, {value.denominator})"
     if isinstance(value, Scenario):

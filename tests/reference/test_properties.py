@@ -37,10 +37,10 @@ NEVER = {  # rules that do not exist yet
 }  # fmt: skip
 NO_REASON_YET = {
     Reason.PRICE_NOT_POSITIVE, Reason.WARMUP,
-    # position operations and reduce-only orders are no part of the reference
-    Reason.POSITION_EXISTS, Reason.NO_POSITION, Reason.NOTHING_TO_REDUCE, Reason.SHRUNK_TO_POSITION,
+    # position operations are no part of the reference
+    Reason.POSITION_EXISTS, Reason.NO_POSITION,
 }  # fmt: skip
-NO_EXIT_YET = {ExitReason.TARGET, ExitReason.TRAILING, ExitReason.CORPORATE_ACTION}
+NO_EXIT_YET = {ExitReason.CORPORATE_ACTION}
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +188,7 @@ def test_every_kind_of_order_occurs_and_fills(runs: list[tuple[Scenario, Journal
     types = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
     times = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
     assert {(kind, tif) for kind in types for tif in times} <= filled
+    assert set(OrderType) == {kind for kind, _ in filled}
 
 
 def test_every_path_stage_and_setting_occurs(runs: list[tuple[Scenario, Journal]]) -> None:

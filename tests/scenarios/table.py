@@ -27,7 +27,7 @@ from fillwright.model.codes import Liquidity, OrderEvent, OrderStatus, Reason, S
 from fillwright.model.instrument import Instrument
 
 DAY = "2024-01-02"
-WORDS = {"limit": "limit", "stop": "stop", "value": "value", "weight": "weight", "quantity": "quantity"}
+PRICES = ("limit", "stop", "value", "weight", "quantity", "touch", "trail", "trail_limit", "take_profit", "stop_loss")
 X = Instrument("X", price_decimals=2, tick=1)
 
 
@@ -102,10 +102,12 @@ class Script(fw.Strategy):
         options: dict[str, Any] = {}
         while words:
             word = words.pop(0)
-            if word in WORDS:
-                options[WORDS[word]] = Decimal(words.pop(0))
-            elif word == "reduce_only":
-                options["reduce_only"] = True
+            if word == "trail" and not words[0].replace(".", "").isdigit():
+                options["trail"] = words.pop(0)
+            elif word in PRICES:
+                options[word] = Decimal(words.pop(0))
+            elif word in ("reduce_only", "post_only"):
+                options[word] = True
             elif word == "until":
                 options["expire"] = moment(words.pop(0), self.zone)
             elif word.isalpha():

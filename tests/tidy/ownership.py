@@ -158,12 +158,13 @@ OWNERS: dict[str, dict[str, str]] = {
     "orders": {
         "kernel.orders": ALL,
         "kernel.intake": "intent_id size_mode size parent_id rule_id tag expire_at quantity limit_price stop_price flags exit_reason child "
-        "type tif lot_id",
-        "kernel.matching": "type tif decided_at sent_at arrived_at decision_price tried",
+        "type tif lot_id trail_offset trail_unit",
+        "kernel.exits": "intent_id rule_id tag parent_id type flags limit_price stop_price exit_reason child oco_id oco_next",
+        "kernel.matching": "type tif decided_at sent_at arrived_at decision_price tried from_price",
         "kernel.margin": "reserved",
     },
     "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id"},
-    "commands": {"kernel.orders": ALL},
+    "commands": {"kernel.arrivals": ALL},
     "fills": {
         "kernel.matching": "fill_id order_id strategy symbol side instant time stage path ambiguous event_time quantity reference_price "
         "spread slippage impact limit tick price liquidity available notional fee exit_reason queue_ahead reported_at",
@@ -193,7 +194,9 @@ OWNERS: dict[str, dict[str, str]] = {
         "coordinator.memory": "instrument execution timeframe n open_time close_time open high low close volume day_last",
     },
     "scalars": {
-        "kernel.orders": "n_orders n_order_events n_commands work_head work_tail n_working live liquidating fault fault_a fault_b",
+        "kernel.arrivals": "n_commands",
+        "kernel.exits": "t_take t_loss",
+        "kernel.orders": "n_orders n_order_events work_head work_tail n_working live reducing liquidating fault fault_a fault_b",
         "kernel.matching": "n_fills ambiguous",
         "kernel.ledger": "n_postings n_lot_closes n_lots entry open_lots",
         "kernel.advance": "n_equity now instant event_read bars peak trough drawdown drawdown_peak liquidating fault fault_a",

@@ -7,11 +7,12 @@ from numba import types
 
 from fillwright.kernel._codes import AccountType, ExitReason, FillWhen, OrderEvent, Reason
 from fillwright.kernel._jit import entry, jit, prefetch
+from fillwright.kernel.arrivals import end_all, expire_day, expire_gtd, process_arrivals
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.margin import below_maintenance, margin_of, set_mark
 from fillwright.kernel.matching import accept_engine_order, flatten_at_close, match_lookahead, match_path, open_bar
 from fillwright.kernel.models import FX_SCALE, equity_now
-from fillwright.kernel.orders import end_all, engine_order, expire_day, expire_gtd, process_arrivals
+from fillwright.kernel.orders import engine_order
 from fillwright.kernel.state import (
     DONE,
     FAULT,

@@ -16,14 +16,16 @@ from fillwright.kernel._codes import (
     Action,
     Deduplicate,
     ExitReason,
-    OffTick,
     OrderEvent,
+    OrderType,
     Reason,
     Reversal,
     SizeMode,
     TradingState,
 )
 from fillwright.kernel._jit import entry, jit
+from fillwright.kernel.arrivals import push_command
+from fillwright.kernel.exits import attach_exits, fix_exits
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.limits import (
     limit_check,
@@ -34,7 +36,19 @@ from fillwright.kernel.limits import (
     start_position,
     within_limit,
 )
-from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_fresh, has_limit, has_stop, on_tick, slippage, value
+from fillwright.kernel.models import (
+    RATE_SCALE,
+    base,
+    equity_now,
+    fee_fresh,
+    fix_tick,
+    has_limit,
+    has_stop,
+    slippage,
+    trailing_stop,
+    trigger_side,
+    value,
+)
 from fillwright.kernel.orders import (
     add_pending,
     blank_order,
@@ -42,7 +56,6 @@ from fillwright.kernel.orders import (
     emit,
     emit_numbers,
     is_live,
-    push_command,
     resize,
     submit_order,
 )
@@ -129,19 +142,6 @@ def _is_sized(mode):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _fix_tick(s, instrument, price, down):  # type: ignore[no-untyped-def]
-    """An order price brought to the tick by ``orders.off_tick``; 0 = refused."""
-    tick = instrument["tick"]
-    if tick <= 1 or price % tick == 0:
-        return price
-    if s["off_tick"] == OffTick.REJECT:
-        return 0
-    if s["off_tick"] == OffTick.NEAREST:
-        return max((price + tick // 2) // tick * tick, tick)
-    return on_tick(price, tick, not down)
-
-
-@jit
 def _can_close(s, order):  # type: ignore[no-untyped-def]
     """Whether the lot that an order names is open, the order's own strategy's and instrument's, and on the other side."""
     k = order["lot_id"]
@@ -150,6 +150,15 @@ def _can_close(s, order):  # type: ignore[no-untyped-def]
     lot = lot_at(s, k)
     own = lot["strategy"] == order["strategy"] and lot["symbol"] == order["symbol"]
     return own and lot["remaining"] > 0 and lot["side"] != order["side"]
+
+
+@jit
+def _place_trail(instrument, order):  # type: ignore[no-untyped-def]
+    """The first stop of a trailing order, and the limit beyond it."""
+    if order["stop_price"] == 0:
+        order["stop_price"] = trailing_stop(instrument, order, instrument["mark"])
+    if has_limit(order["type"]):
+        order["limit_price"] = max(order["stop_price"] + order["side"] * order["limit_price"], instrument["tick"], 1)
 
 
 @jit
@@ -168,13 +177,15 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
         return deny(s, o, Reason.UNDER_MAINTENANCE, 0, 0)
     if order["lot_id"] >= 0 and not _can_close(s, order):
         return deny(s, o, Reason.LOT_NOT_OPEN, 0, 0)
+    if order["trail_unit"] != 0:
+        _place_trail(instrument, order)
     if has_limit(order["type"]):
-        price = _fix_tick(s, instrument, order["limit_price"], side > 0)
+        price = fix_tick(s, instrument, order["limit_price"], side > 0)
         if price == 0:
             return deny(s, o, Reason.OFF_TICK, 0, 0)
         order["limit_price"] = price
     if has_stop(order["type"]):
-        price = _fix_tick(s, instrument, order["stop_price"], side < 0)
+        price = fix_tick(s, instrument, order["stop_price"], trigger_side(order) < 0)
         if price == 0:
             return deny(s, o, Reason.OFF_TICK, 0, 0)
         order["stop_price"] = price
@@ -222,6 +233,14 @@ def _ticket_order(s, side, lots, intent):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _exit_of(kind):  # type: ignore[no-untyped-def]
+    """Why an order that waits for a price closes what it closes."""
+    if kind >= OrderType.MARKET_IF_TOUCHED:
+        return ExitReason.TARGET
+    return ExitReason.TRAILING if kind >= OrderType.TRAILING_STOP else ExitReason.STOP
+
+
+@jit
 def _place(s, intent):  # type: ignore[no-untyped-def]
     """buy or sell: one order of the ticket's type."""
     i = s["t_instrument"]
@@ -238,8 +257,16 @@ def _place(s, intent):  # type: ignore[no-untyped-def]
         order["limit_price"] = s["t_limit"]
     if has_stop(s["t_type"]):
         order["stop_price"] = s["t_stop"]
-        order["exit_reason"] = ExitReason.STOP
-    _check_and_send(s, o)
+        order["trail_offset"] = s["t_trail"]
+        order["trail_unit"] = s["t_trail_unit"]
+        order["exit_reason"] = _exit_of(s["t_type"])
+    order["flags"] |= s["t_flags"]
+    if s["t_take"] == 0 and s["t_loss"] == 0:
+        _check_and_send(s, o)
+    elif not fix_exits(s, i, order["side"]):
+        deny(s, o, Reason.OFF_TICK, 0, 0)
+    elif _check_and_send(s, o):
+        attach_exits(s, o)
     return o
 
 
@@ -363,7 +390,7 @@ def _refuse_ticket(s, intent, reason):  # type: ignore[no-untyped-def]
 def submit(address):  # type: ignore[no-untyped-def]
     """Act on the ticket: one intent. Returns the (first) order's number, NO_CHANGE, or NO_ROOM: enlarge and call again."""
     s = state_at(address)
-    if not _has_room(s, 2):
+    if not _has_room(s, 3):
         return NO_ROOM
     expect_bar(s, s["t_instrument"])
     intent = s["intents"]
@@ -440,7 +467,10 @@ def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-de
     if stop != 0:
         order["stop_price"] = stop
     emit(s, o, OrderEvent.REPLACE_REQUEST, s["now"], 0)
-    push_command(s, REPLACE, o, order["quantity"], order["limit_price"], order["stop_price"])
+    if order["trail_unit"] != 0:  # what is not asked for stays where the trail has it then
+        push_command(s, REPLACE, o, order["quantity"], limit, stop)
+    else:
+        push_command(s, REPLACE, o, order["quantity"], order["limit_price"], order["stop_price"])
     order["quantity"] = was_quantity
     order["limit_price"] = was_limit
     order["stop_price"] = was_stop
@@ -462,9 +492,9 @@ def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
     new_limit = 0
     new_stop = 0
     if limit != 0:
-        new_limit = _fix_tick(s, instrument, limit, order["side"] > 0)
+        new_limit = fix_tick(s, instrument, limit, order["side"] > 0)
     if stop != 0:
-        new_stop = _fix_tick(s, instrument, stop, order["side"] < 0)
+        new_stop = fix_tick(s, instrument, stop, trigger_side(order) < 0)
     if (limit != 0 and new_limit == 0) or (stop != 0 and new_stop == 0):
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.OFF_TICK)
         return 0

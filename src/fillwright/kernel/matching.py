@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fillwright.kernel._codes import (
     HELD,
+    POST_ONLY,
     REDUCE_ONLY,
     TRIGGERED,
     BarPath,
@@ -22,20 +23,36 @@ from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import exp_negative
 from fillwright.kernel.ledger import book_fill
 from fillwright.kernel.margin import set_mark
-from fillwright.kernel.models import RATE_SCALE, charged, has_limit, has_stop, limit_step, raw_fee, slippage, tick_step, value
+from fillwright.kernel.models import (
+    RATE_SCALE,
+    charged,
+    has_limit,
+    has_stop,
+    limit_step,
+    raw_fee,
+    slippage,
+    tick_step,
+    trigger_side,
+    value,
+)
 from fillwright.kernel.orders import (
     accept,
     add_fill,
+    arm_exits,
     close_order,
     emit,
     end_order,
     fund,
     is_live,
     is_market,
+    keep_exits,
     keep_to_position,
+    refuse,
     release,
     reserve_rest,
+    settle_group,
     submit_order,
+    trail,
     trigger,
 )
 from fillwright.kernel.orders import engine_order as new_engine_order
@@ -151,7 +168,7 @@ def _ambiguous(s, o, bar):  # type: ignore[no-untyped-def]
     k = s["work_head"]
     while k >= 0:
         other = order_at(s, k)
-        if k != o and other["symbol"] == i and _may_meet(other, bar) and not is_market(other):
+        if k != o and other["symbol"] == i and _may_meet(other, bar) and not is_market(other) and not _is_auction(other):
             level = other["limit_price"]
             if has_stop(other["type"]) and other["flags"] & TRIGGERED == 0:
                 level = other["stop_price"]
@@ -165,6 +182,22 @@ def _ambiguous(s, o, bar):  # type: ignore[no-untyped-def]
 def _may_meet(order, bar):  # type: ignore[no-untyped-def]
     """Whether an order may trade on the bar that its instrument has now."""
     return bar["bar"] >= 0 and order["arrived_at"] <= bar["open_time"] and order["flags"] & HELD == 0 and is_live(order)
+
+
+@jit
+def _is_auction(order):  # type: ignore[no-untyped-def]
+    """Whether an order trades at the open or close of a session only."""
+    return order["type"] >= OrderType.MARKET_ON_OPEN
+
+
+@jit
+def _is_called(s, order, bar, stage):  # type: ignore[no-untyped-def]
+    """Whether a stage of the bar is the auction that the order waits for: the open of a session's first bar, the close of its last."""
+    feed = feed_at(s, bar["feed"])
+    if order["tif"] == TimeInForce.CLS:
+        return stage == Stage.FLAT_AT and load_uint8(feed["day_last"], feed["n"], bar["bar"]) != 0
+    first = Stage.CLOSE if bar["path"] == BarPath.CLOSE_ONLY else Stage.OPEN
+    return stage == first and (bar["bar"] == 0 or load_uint8(feed["day_last"], feed["n"], bar["bar"] - 1) != 0)
 
 
 @jit
@@ -208,12 +241,21 @@ def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: 
 
 
 @jit
+def _may_trade(s, o, maker, time):  # type: ignore[no-untyped-def]
+    """What reduce-only and post-only orders ask before they trade; those that must not have ended."""
+    if order_at(s, o)["flags"] & POST_ONLY != 0 and not maker:
+        refuse(s, o, time, Reason.WOULD_TAKE, 0, 0)
+        return False
+    return order_at(s, o)["flags"] & REDUCE_ONLY == 0 or keep_to_position(s, o, time)
+
+
+@jit
 def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyped-def]
     """Fill as much of order o at a market price as volume and funds allow, and book it."""
     order = order_at(s, o)
     i = order["symbol"]
     bar = instrument_at(s, i)
-    if order["flags"] & REDUCE_ONLY != 0 and not keep_to_position(s, o, time):
+    if order["flags"] & (REDUCE_ONLY | POST_ONLY) != 0 and not _may_trade(s, o, maker, time):
         return
     lots = order["leaves_quantity"]
     if bar["volume_left"] >= 0:
@@ -253,8 +295,23 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
     fill["exit_reason"] = reason
     if not done:
         reserve_rest(s, order)
-    elif order["child"] >= 0 and is_live(order_at(s, order["child"])):
-        release(s, order["child"], time)
+    if order["child"] >= 0 or order["oco_next"] >= 0 or order["parent_id"] >= 0:
+        _settle(s, o, lots, time)
+    if s["reducing"] > 0 and fill["closing_quantity"] > 0:
+        keep_exits(s, o, time)
+
+
+@jit
+def _settle(s, o, lots, time):  # type: ignore[no-untyped-def]
+    """What a fill of order o means for the orders that hang together with it."""
+    order = order_at(s, o)
+    child = order["child"]
+    if child >= 0:
+        if order_at(s, child)["flags"] & REDUCE_ONLY != 0:
+            arm_exits(s, o, lots, time)
+        elif order["leaves_quantity"] == 0 and is_live(order_at(s, child)):
+            release(s, child, time)
+    settle_group(s, o, lots, time)
 
 
 @jit
@@ -273,15 +330,18 @@ def _try_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
     side = order["side"]
     first = order["tried"] == 0
     order["tried"] = 1
+    order["from_price"] = 0
     if is_market(order):
         execute(s, o, price, False, stage, path, time)
         return
     maker = False
     if has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
-        if side * (price - order["stop_price"]) < 0:
+        if trigger_side(order) * (price - order["stop_price"]) < 0:
+            if order["trail_unit"] != 0:
+                trail(bar, order, price)
             return
         trigger(s, o, time)
-        if order["type"] == OrderType.STOP:
+        if not has_limit(order["type"]):
             execute(s, o, price, False, stage, path, time)
             return
     elif not first:
@@ -297,45 +357,60 @@ def _meet_segment(s, o, start, end, stage, path, time):  # type: ignore[no-untyp
     order = order_at(s, o)
     bar = instrument_at(s, order["symbol"])
     side = order["side"]
-    toward_stop = side * (end - start) > 0
+    adverse = side * (end - start) > 0
     if has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
-        if not toward_stop or side * (end - order["stop_price"]) < 0:
+        way = trigger_side(order)
+        if way * (end - start) < 0 or way * (end - order["stop_price"]) < 0:
+            if order["trail_unit"] != 0 and not adverse:
+                trail(bar, order, end)
             return
-        price = max(order["stop_price"], start) if side > 0 else min(order["stop_price"], start)
+        price = max(order["stop_price"], start) if way > 0 else min(order["stop_price"], start)
         trigger(s, o, time)
-        if order["type"] == OrderType.STOP or side * (order["limit_price"] - price) >= 0:
+        if not has_limit(order["type"]) or side * (order["limit_price"] - price) >= 0:
             execute(s, o, price, False, stage, path, time)
-    elif has_limit(order["type"]) and not toward_stop and side * (order["limit_price"] - end) >= bar["through"]:
+        elif way != side and side * (order["limit_price"] - end) >= bar["through"]:
+            execute(s, o, order["limit_price"], True, stage, path, time)
+    elif has_limit(order["type"]) and not adverse and side * (order["limit_price"] - end) >= bar["through"]:
         price = min(order["limit_price"], start) if side > 0 else max(order["limit_price"], start)
         execute(s, o, price, True, stage, path, time)
 
 
 @jit
 def _drop_unfilled(s, lookahead):  # type: ignore[no-untyped-def]
-    """After the pass of their first point IOC orders end."""
+    """After the pass of their first point IOC orders end, and those that wait for an auction after that."""
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
         following = order["next"]
-        if order["tif"] == TimeInForce.IOC and order["tried"] != 0 and is_live(order):
+        brief = order["tif"] == TimeInForce.IOC or (_is_auction(order) and not lookahead)
+        if brief and order["tried"] != 0 and is_live(order):
             bar = instrument_at(s, order["symbol"])
             if bar["bar"] >= 0:
                 time = bar["open_time"]
-                if lookahead or bar["path"] == BarPath.CLOSE_ONLY:
-                    time = s["now"]
-                end_order(s, o, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER, 0, 0)
+                if lookahead or bar["path"] == BarPath.CLOSE_ONLY or order["tif"] == TimeInForce.CLS:
+                    time = bar["close_time"]
+                if order["tif"] == TimeInForce.IOC:
+                    end_order(s, o, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER, 0, 0)
+                else:
+                    end_order(s, o, OrderEvent.EXPIRE, time, Reason.AUCTION_OVER, 0, 0)
         o = following
 
 
 @jit
 def _pass(s, stage):  # type: ignore[no-untyped-def]
-    """One stage over the working list."""
+    """One stage over the working list; returns whether an order waits for an auction."""
     brief = False
+    auction = False
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
         bar = instrument_at(s, order["symbol"])
-        if _may_meet(order, bar):
+        if _is_auction(order):
+            auction = True
+            if _may_meet(order, bar) and _is_called(s, order, bar, stage):
+                brief = True
+                _meet_auction(s, o, stage)
+        elif _may_meet(order, bar):
             brief = brief or order["tif"] == TimeInForce.IOC
             path = bar["path"]
             if path == BarPath.CLOSE_ONLY:
@@ -352,11 +427,38 @@ def _pass(s, stage):  # type: ignore[no-untyped-def]
                 elif stage == Stage.CLOSE:
                     start = bar["second"]
                     end = bar["close"]
+                if order["from_price"] != 0:
+                    start = order["from_price"]
+                    order["from_price"] = 0
                 if start != end:
                     _meet_segment(s, o, start, end, stage, path, bar["close_time"])
         o = order["next"]
     if brief:
         _drop_unfilled(s, False)
+    return auction
+
+
+@jit
+def _meet_auction(s, o, stage):  # type: ignore[no-untyped-def]
+    """An order on open or on close meets its price."""
+    bar = instrument_at(s, order_at(s, o)["symbol"])
+    if stage == Stage.OPEN:
+        _meet_point(s, o, bar["open"], stage, bar["path"], bar["open_time"])
+    else:
+        _meet_point(s, o, bar["close"], stage, bar["path"], bar["close_time"])
+
+
+@jit
+def _pass_auction(s):  # type: ignore[no-untyped-def]
+    """Orders on close meet the close of their session, after everything else on the path."""
+    o = s["work_head"]
+    while o >= 0:
+        order = order_at(s, o)
+        bar = instrument_at(s, order["symbol"])
+        if _is_auction(order) and _may_meet(order, bar) and _is_called(s, order, bar, Stage.FLAT_AT):
+            _meet_auction(s, o, Stage.FLAT_AT)
+        o = order["next"]
+    _drop_unfilled(s, False)
 
 
 @jit
@@ -366,8 +468,8 @@ def match_path(s):  # type: ignore[no-untyped-def]
         for stage in range(Stage.OPEN, Stage.CLOSE):
             if s["n_working"] > 0:
                 _pass(s, stage)
-    if s["n_working"] > 0:
-        _pass(s, Stage.CLOSE)
+    if s["n_working"] > 0 and _pass(s, Stage.CLOSE):
+        _pass_auction(s)
 
 
 @jit
@@ -378,7 +480,7 @@ def match_lookahead(s):  # type: ignore[no-untyped-def]
         order = order_at(s, o)
         bar = instrument_at(s, order["symbol"])
         if bar["bar"] >= 0 and order["arrived_at"] == s["now"] and order["tried"] == 0 and order["flags"] & HELD == 0:
-            if is_live(order):
+            if is_live(order) and not _is_auction(order):
                 _meet_point(s, o, bar["close"], Stage.CLOSE, BarPath.CLOSE_ONLY, s["now"])
         o = order["next"]
     _drop_unfilled(s, True)

@@ -5,7 +5,7 @@ Formulae: ``docs/execution_rules.md`` §5 and §8.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import OrderType
+from fillwright.kernel._codes import OffTick, OrderType, TrailUnit
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.state import (
@@ -95,13 +95,30 @@ def fee_fresh(instrument, price, lots):  # type: ignore[no-untyped-def]
 @jit
 def has_limit(order_type):  # type: ignore[no-untyped-def]
     """Whether orders of this type have a limit price."""
-    return order_type == OrderType.LIMIT or order_type == OrderType.STOP_LIMIT
+    return order_type % 2 == 0
 
 
 @jit
 def has_stop(order_type):  # type: ignore[no-untyped-def]
-    """Whether orders of this type have a stop price."""
-    return order_type == OrderType.STOP or order_type == OrderType.STOP_LIMIT
+    """Whether orders of this type wait for a price, their stop or touch price."""
+    return OrderType.STOP <= order_type <= OrderType.LIMIT_IF_TOUCHED
+
+
+@jit
+def trigger_side(order):  # type: ignore[no-untyped-def]
+    """1 where a waiting order is triggered by rising prices, -1 by falling ones."""
+    return -order["side"] if order["type"] >= OrderType.MARKET_IF_TOUCHED else order["side"]
+
+
+@jit
+def trailing_stop(instrument, order, price):  # type: ignore[no-untyped-def]
+    """Where the stop of a trailing order belongs when the market is at a price: on the tick, not nearer, at least one unit."""
+    offset = order["trail_offset"]
+    if order["trail_unit"] == TrailUnit.TICKS:
+        offset *= max(instrument["tick"], 1)
+    elif order["trail_unit"] == TrailUnit.RATE:
+        offset = muldiv(price, offset, RATE_SCALE)
+    return on_tick(price + order["side"] * offset, instrument["tick"], order["side"] > 0)
 
 
 @jit
@@ -113,6 +130,19 @@ def on_tick(price, tick, up):  # type: ignore[no-untyped-def]
     if up and below != price:
         below += tick
     return max(below, tick)
+
+
+@jit
+def fix_tick(s, instrument, price, down):  # type: ignore[no-untyped-def]
+    """An order price brought to the tick by ``orders.off_tick``; 0 = refused."""
+    tick = instrument["tick"]
+    if tick <= 1 or price % tick == 0:
+        return price
+    if s["off_tick"] == OffTick.REJECT:
+        return 0
+    if s["off_tick"] == OffTick.NEAREST:
+        return max((price + tick // 2) // tick * tick, tick)
+    return on_tick(price, tick, not down)
 
 
 @jit

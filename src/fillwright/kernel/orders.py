@@ -11,6 +11,7 @@ from fillwright.kernel._codes import (
     HELD,
     PENDING_CANCEL,
     PENDING_REPLACE,
+    REDUCE_ONLY,
     SIZED,
     TRIGGERED,
     AccountType,
@@ -33,18 +34,14 @@ from fillwright.kernel.margin import (
     required_with_fee,
     reserve,
 )
+from fillwright.kernel.models import has_limit, has_stop, trailing_stop
 from fillwright.kernel.state import (
-    CANCEL,
     FAULT_ILLEGAL_TRANSITION,
-    NEW_ORDER,
     book_at,
-    command_at,
     expect_lot,
     expect_order,
     expect_order_event,
-    feed_at,
     instrument_at,
-    load_int64,
     order_at,
     order_event_at,
 )
@@ -60,13 +57,9 @@ def is_live(order):  # type: ignore[no-untyped-def]
 
 @jit
 def is_market(order):  # type: ignore[no-untyped-def]
-    """Trades at any price: a market order or a stop that has triggered."""
+    """Trades at any price: a market order, or one without a limit that has triggered."""
     kind = order["type"]
-    return (
-        kind == OrderType.MARKET
-        or kind == OrderType.MARKET_ON_CLOSE
-        or (kind == OrderType.STOP and order["flags"] & TRIGGERED != 0)
-    )
+    return kind == OrderType.MARKET or (kind % 2 == 1 and (not has_stop(kind) or order["flags"] & TRIGGERED != 0))
 
 
 @jit
@@ -172,6 +165,8 @@ def close_order(s, o, time):  # type: ignore[no-untyped-def]
     reserve(s, order, 0)
     instrument_at(s, order["symbol"])["live"] -= 1
     s["live"] -= 1
+    if order["flags"] & REDUCE_ONLY != 0:
+        s["reducing"] -= 1
     if order["exit_reason"] == ExitReason.LIQUIDATION:
         s["liquidating"] -= 1
     if order["accepted"] != 0:
@@ -183,10 +178,8 @@ def end_order(s, o, event, time, reason, needed, had):  # type: ignore[no-untype
     """End a live order without a fill; its child ends with it."""
     close_order(s, o, time)
     emit_numbers(s, o, event, time, reason, needed, had)
-    child = order_at(s, o)["child"]
-    if child >= 0 and is_live(order_at(s, child)):
-        close_order(s, child, time)
-        emit(s, child, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
+    if order_at(s, o)["child"] >= 0:
+        _end_children(s, o, time)
 
 
 @jit
@@ -209,6 +202,17 @@ def trigger(s, o, time):  # type: ignore[no-untyped-def]
     """The stop of order o has been reached."""
     order_at(s, o)["flags"] |= TRIGGERED
     emit(s, o, OrderEvent.TRIGGER, time, 0)
+
+
+@jit
+def trail(instrument, order, price):  # type: ignore[no-untyped-def]
+    """The market is at a price: the stop of a trailing order follows, its limit with it, if that brings it nearer."""
+    stop = trailing_stop(instrument, order, price)
+    change = stop - order["stop_price"]
+    if order["side"] * change < 0:
+        order["stop_price"] = stop
+        if has_limit(order["type"]):
+            order["limit_price"] = max(order["limit_price"] + change, instrument["tick"], 1)
 
 
 @jit
@@ -255,6 +259,102 @@ def keep_to_position(s, o, time):  # type: ignore[no-untyped-def]
         resize(s, o, order["cum_quantity"] + held)
         emit_numbers(s, o, OrderEvent.SHRINK, time, Reason.SHRUNK_TO_POSITION, lots, held)
     return True
+
+
+@jit
+def _end_quietly(s, o, time, reason):  # type: ignore[no-untyped-def]
+    """Cancel a live order that another one has ended, on which nothing else hangs."""
+    close_order(s, o, time)
+    emit(s, o, OrderEvent.CANCEL, time, reason)
+
+
+@jit
+def _end_children(s, o, time):  # type: ignore[no-untyped-def]
+    """Order o has ended without a last fill: what it was to release ends with it, but not exits of what is filled."""
+    child = order_at(s, o)["child"]
+    if order_at(s, child)["flags"] & REDUCE_ONLY != 0 and order_at(s, o)["cum_quantity"] > 0:
+        return
+    k = child
+    while k >= 0:
+        if is_live(order_at(s, k)):
+            _end_quietly(s, k, time, Reason.PARENT_ENDED)
+        k = order_at(s, k)["oco_next"]
+        if k == child:
+            return
+
+
+@jit
+def _follow(s, o):  # type: ignore[no-untyped-def]
+    """What order o has yet to release stands behind it in the list: it meets the market after it."""
+    first = order_at(s, o)["child"]
+    k = first
+    while k >= 0:
+        order = order_at(s, k)
+        if order["flags"] & (HELD | REDUCE_ONLY) == HELD | REDUCE_ONLY and order["accepted"] != 0 and is_live(order):
+            unlink(s, k)
+            link_last(s, k)
+        k = order["oco_next"]
+        if k == first:
+            return
+
+
+@jit
+def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
+    """Order o has filled some lots: its exits are released for them, or grow by them."""
+    first = order_at(s, o)["child"]
+    k = first
+    while k >= 0:
+        order = order_at(s, k)
+        if is_live(order):
+            before = order["quantity"]
+            if order["flags"] & HELD == 0:
+                resize(s, k, before + lots)
+                emit(s, k, OrderEvent.REPLACE, time, Reason.FOLLOWS_ENTRY)
+            else:
+                order["flags"] &= ~HELD
+                order["from_price"] = instrument_at(s, order["symbol"])["mark"]
+                if before != lots:
+                    resize(s, k, lots)
+                    emit_numbers(s, k, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, before, lots)
+                emit(s, k, OrderEvent.RELEASE, time, 0)
+        k = order["oco_next"]
+        if k == first:
+            return
+
+
+@jit
+def settle_group(s, o, lots, time):  # type: ignore[no-untyped-def]
+    """Order o of a group has filled some lots: the others become smaller by them, or end; a finished exit ends its entry."""
+    order = order_at(s, o)
+    done = order["leaves_quantity"] == 0
+    k = order["oco_next"]
+    while k >= 0 and k != o:
+        other = order_at(s, k)
+        if is_live(other):
+            if done or other["leaves_quantity"] <= lots:
+                _end_quietly(s, k, time, Reason.OCO_FILLED)
+            else:
+                before = other["leaves_quantity"]
+                resize(s, k, other["quantity"] - lots)
+                emit_numbers(s, k, OrderEvent.SHRINK, time, Reason.OCO_FILLED, before, before - lots)
+        k = other["oco_next"]
+    entry = order["parent_id"]
+    if done and order["flags"] & REDUCE_ONLY != 0 and entry >= 0 and is_live(order_at(s, entry)):
+        _end_quietly(s, entry, time, Reason.EXIT_FILLED)
+
+
+@jit
+def keep_exits(s, o, time):  # type: ignore[no-untyped-def]
+    """A fill of order o has closed something: resting reduce-only orders of its book become no larger than what is left."""
+    order = order_at(s, o)
+    k = s["work_head"]
+    while k >= 0:
+        other = order_at(s, k)
+        following = other["next"]
+        same = other["symbol"] == order["symbol"] and other["strategy"] == order["strategy"]
+        if same and k != o and other["flags"] & (REDUCE_ONLY | HELD) == REDUCE_ONLY and is_live(other):
+            keep_to_position(s, k, time)
+        k = following
 
 
 @jit
@@ -378,8 +478,9 @@ def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyp
     old_limit = order["limit_price"]
     old_stop = order["stop_price"]
     old_quantity = order["quantity"]
-    order["limit_price"] = limit
-    if order["flags"] & TRIGGERED == 0:
+    if limit != 0:
+        order["limit_price"] = limit
+    if stop != 0 and order["flags"] & TRIGGERED == 0:
         order["stop_price"] = stop
     lots = quantity - order["cum_quantity"]
     if order["flags"] & HELD == 0 and is_checked(s, order, lots):
@@ -396,118 +497,14 @@ def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyp
     if order["flags"] & HELD == 0:
         reserve_rest(s, order)
     order["flags"] &= ~PENDING_REPLACE
-    if quantity > old_quantity or order["limit_price"] != old_limit or order["stop_price"] != old_stop:
+    moved = order["limit_price"] != old_limit or order["stop_price"] != old_stop or order["trail_unit"] != 0
+    if quantity > old_quantity or moved:
         order["arrived_at"] = time
         order["tried"] = 0
         unlink(s, o)
         link_last(s, o)
+        _follow(s, o)
     emit(s, o, OrderEvent.REPLACE, time, 0)
-
-
-@jit
-def _under_way(s, i, time):  # type: ignore[no-untyped-def]
-    """Whether the next bar of instrument i began before this time."""
-    feed = feed_at(s, instrument_at(s, i)["feed"])
-    row = feed["row"]
-    if row >= feed["n"]:
-        return False
-    if s["uniform"] != 0 and row > 0 and time <= load_int64(s["instants"], s["n_instants"], row - 1):
-        return False  # bars do not overlap; the time of the last one is at hand, that of the next one is not yet
-    return load_int64(feed["open_time"], feed["n"], row) < time
-
-
-@jit
-def move_command(s, start, end):  # type: ignore[no-untyped-def]
-    """Copy a queued command to another place in the queue."""
-    source = command_at(s, start)
-    copy = command_at(s, end)
-    copy["kind"] = source["kind"]
-    copy["order"] = source["order"]
-    copy["arrived_at"] = source["arrived_at"]
-    copy["quantity"] = source["quantity"]
-    copy["limit"] = source["limit"]
-    copy["stop"] = source["stop"]
-
-
-@jit
-def process_arrivals(s):  # type: ignore[no-untyped-def]
-    """Commands that have arrived by now reach the broker, first in first out, unless their instrument's bar is under way."""
-    now = s["now"]
-    waiting = 0
-    for k in range(s["n_commands"]):
-        command = command_at(s, k)
-        o = command["order"]
-        time = command["arrived_at"]
-        if time > now or _under_way(s, order_at(s, o)["symbol"], time):
-            if waiting != k:
-                move_command(s, k, waiting)
-            waiting += 1
-        elif command["kind"] == NEW_ORDER:
-            accept_new(s, o, time)
-        elif command["kind"] == CANCEL:
-            cancel_arrives(s, o, time)
-        else:
-            replace_arrives(s, o, time, command["quantity"], command["limit"], command["stop"])
-    s["n_commands"] = waiting
-
-
-@jit
-def push_command(s, kind, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
-    """Send a command about order o to the broker; it arrives after the latency."""
-    k = s["n_commands"]
-    s["n_commands"] = k + 1
-    command = command_at(s, k)
-    command["kind"] = kind
-    command["order"] = o
-    command["arrived_at"] = s["now"] + s["latency_ns"]
-    command["quantity"] = quantity
-    command["limit"] = limit
-    command["stop"] = stop
-
-
-@jit
-def expire_gtd(s):  # type: ignore[no-untyped-def]
-    """GTD orders whose last time lies before now expire, in list order."""
-    o = s["work_head"]
-    while o >= 0:
-        following = order_at(s, o)["next"]
-        if order_at(s, o)["tif"] == TimeInForce.GTD and order_at(s, o)["expire_at"] < s["now"] and is_live(order_at(s, o)):
-            end_order(s, o, OrderEvent.EXPIRE, order_at(s, o)["expire_at"], Reason.GTD_REACHED, 0, 0)
-        o = following
-
-
-@jit
-def expire_day(s, i, close_time):  # type: ignore[no-untyped-def]
-    """DAY orders of instrument i that arrived before the close expire with it."""
-    o = s["work_head"]
-    while o >= 0:
-        following = order_at(s, o)["next"]
-        order = order_at(s, o)
-        if order["symbol"] == i and order["tif"] == TimeInForce.DAY and order["arrived_at"] < close_time and is_live(order):
-            end_order(s, o, OrderEvent.EXPIRE, close_time, Reason.DAY_END, 0, 0)
-        o = following
-
-
-@jit
-def end_all(s, event, reason):  # type: ignore[no-untyped-def]
-    """End every live order now: working ones in list order, then those in flight in queue order; their commands are void."""
-    for k in range(s["n_commands"]):
-        command_at(s, k)["kept"] = 0 if is_live(order_at(s, command_at(s, k)["order"])) else 1
-    o = s["work_head"]
-    while o >= 0:
-        following = order_at(s, o)["next"]
-        if is_live(order_at(s, o)):
-            end_order(s, o, event, s["now"], reason, 0, 0)
-        o = following
-    waiting = 0
-    for k in range(s["n_commands"]):
-        o = command_at(s, k)["order"]
-        if command_at(s, k)["kind"] == NEW_ORDER and is_live(order_at(s, o)):
-            end_order(s, o, event, s["now"], reason, 0, 0)
-        if command_at(s, k)["kept"] != 0:
-            move_command(s, k, waiting)
-            waiting += 1
-    s["n_commands"] = waiting
 
 
 @jit
@@ -557,6 +554,8 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     order["next"] = -1
     order["prev"] = -1
     order["child"] = -1
+    order["oco_next"] = -1
+    order["from_price"] = 0
     order["accepted"] = 0
     order["tried"] = 0
     expect_order(s["orders"], o + 1)
@@ -570,6 +569,8 @@ def submit_order(s, o):  # type: ignore[no-untyped-def]
     order["leaves_quantity"] = order["quantity"]
     instrument_at(s, order["symbol"])["live"] += 1
     s["live"] += 1
+    if order["flags"] & REDUCE_ONLY != 0:
+        s["reducing"] += 1
     add_pending(s, order, order["quantity"])
     book = book_at(s, order["strategy"] * s["n_instruments"] + order["symbol"])
     if book["head"] >= 0:

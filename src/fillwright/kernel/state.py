@@ -24,9 +24,11 @@ GROWING = ("orders", "order_events", "fills", "postings", "lot_closes", "lots", 
 
 TICKET = (
     "t_instrument", "t_side", "t_size_mode", "t_size", "t_type", "t_tif", "t_limit", "t_stop", "t_expire", "t_rule", "t_tag",
-    "t_strategy", "t_action", "t_lot",
+    "t_strategy", "t_action", "t_lot", "t_flags", "t_trail", "t_trail_unit",
+    "t_take", "t_loss",
 )  # fmt: skip
-"""The order form that a driver fills in before it calls ``submit``. ``t_lot`` is 1 + the lot that the order names, 0 = none."""
+"""The order form that a driver fills in before it calls ``submit``. ``t_lot`` is 1 + the lot that the order names, 0 = none; the
+limit of a trailing stop-limit order is its distance from the stop, and its stop is 0 where it follows from the mark."""
 
 SCALARS = _record(
     *TICKET,
@@ -44,7 +46,7 @@ SCALARS = _record(
     "policies", "trading_state", "refuse_scale_in", "max_orders", "max_orders_interval", "max_live_orders", "price_collar",
     "max_drawdown", "max_order_value", "max_gross_exposure", "max_net_exposure",
     # working list, queue, totals
-    "work_head", "work_tail", "n_working", "live", "liquidating", "entry",
+    "work_head", "work_tail", "n_working", "live", "reducing", "liquidating", "entry",
     "open_lots", "intents", "no_change", "rules", "bars", "ambiguous",
     "peak", "trough", "drawdown", "drawdown_peak",
 )  # fmt: skip

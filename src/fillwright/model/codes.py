@@ -17,7 +17,7 @@ class Side(IntEnum):
 
 
 class OrderType(IntEnum):
-    """How an order finds its price."""
+    """How an order finds its price. Even codes have a limit; 3 to 8 wait for a price; from 9 on they trade in an auction only."""
 
     MARKET = 1
     LIMIT = 2
@@ -160,6 +160,10 @@ class Reason(IntEnum):
     REPLACED_TO_FILLED = 38
     FLAT_AT = 39
     NOTHING_TO_REDUCE = 40
+    WOULD_TAKE = 41
+    AUCTION_OVER = 42
+    OCO_FILLED = 43
+    EXIT_FILLED = 44
     # changes
     SHRUNK_TO_CASH = 50
     SHRUNK_TO_MARGIN = 51
@@ -167,6 +171,7 @@ class Reason(IntEnum):
     NOTHING_TO_CHANGE = 53
     QUANTITY_BELOW_FILLED = 54
     SHRUNK_TO_POSITION = 55
+    FOLLOWS_ENTRY = 56
 
 
 class Account(IntEnum):
@@ -257,6 +262,15 @@ class OffTick(IntEnum):
     REJECT = 1
     PASSIVE = 2
     NEAREST = 3
+
+
+class TrailUnit(IntEnum):
+    """What the distance of a trailing stop is counted in."""
+
+    NONE = 0
+    PRICE = 1
+    TICKS = 2
+    RATE = 3
 
 
 class Reversal(IntEnum):

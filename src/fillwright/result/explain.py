@@ -23,7 +23,10 @@ from fillwright.result.tables import RunTables
 Facts = dict[str, Any]
 
 STEPS = ("spread", "slippage", "impact", "limit", "tick")
-WITH_LIMIT, WITH_STOP = (OrderType.LIMIT, OrderType.STOP_LIMIT), (OrderType.STOP, OrderType.STOP_LIMIT)
+WITH_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED,
+              OrderType.LIMIT_ON_OPEN, OrderType.LIMIT_ON_CLOSE)  # fmt: skip
+WITH_STOP = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
+WITH_TOUCH = (OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED)
 
 PLACES = {
     Stage.OPEN: "the open of the bar",
@@ -227,6 +230,8 @@ def _why(it: Subject, row: View, event: View) -> str:
     limit, stop = (_text(event.exact(f"{name}_price")) for name in ("limit", "stop"))
     at_point = row.stage in (Stage.OPEN, Stage.FLAT_AT) or row.path is BarPath.CLOSE_ONLY
     buys = row.side > 0
+    if order.type in WITH_TOUCH and row.liquidity is Liquidity.TAKER:
+        return f"the market came to {stop}, where the order was to be triggered; it takes the first price from there on"
     if order.type in WITH_STOP and row.liquidity is Liquidity.TAKER:
         if _triggered_before(it, row):
             return f"its stop {stop} had been triggered; it trades at the first price that it meets"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from fillwright.errors import UsageError
 from fillwright.kernel import advance
 from fillwright.model.codes import Action, TradingState
+from fillwright.model.order_terms import terms
 from fillwright.order_manager import Number, OpenLot, Order, OrderManager, Tif
 from fillwright.strategy.params import Param, StateField, checked, declared, fresh
 from fillwright.strategy.views import History, Position, Series, to_datetime
@@ -151,21 +152,25 @@ class Strategy:
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
-        reduce_only: bool = False,
+        reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
+        trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
     ) -> Order:  # fmt: skip
         """Buy: see :meth:`OrderManager.buy`."""
         way = (1, Action.REDUCE if reduce_only else Action.ANY)
-        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
+        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
         limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
-        reduce_only: bool = False,
+        reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
+        trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
     ) -> Order:  # fmt: skip
         """Sell: see :meth:`OrderManager.sell`."""
         way = (-1, Action.REDUCE if reduce_only else Action.ANY)
-        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, lot)
+        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
+        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
 
     def open(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
@@ -225,6 +230,10 @@ class Strategy:
     def close_all(self) -> None:
         """Bring every position to zero."""
         self._orders.close_all()
+
+    def oco(self, *orders: Order) -> None:
+        """One cancels the other, of orders that this callback placed: see :meth:`OrderManager.oco`."""
+        self._orders.oco(*orders)
 
     def cancel_all(self, symbol: str | None = None) -> int:
         """Ask for the cancel of every live order (of a symbol)."""

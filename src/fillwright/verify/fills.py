@@ -20,7 +20,8 @@ from fillwright.verify.story import Met, Story
 from fillwright.verify.terms import Terms
 
 WITH_LIMIT, WITH_STOP = ("limit", "stop_limit"), ("stop", "stop_limit")
-ON_POINTS_ONLY = ("market", "market_on_close")
+ON_POINTS_ONLY = ("market", "market_on_close", "market_on_open")
+AT_CLOSE = ("market_on_close", "limit_on_close")
 KNOWN = (*ON_POINTS_ONLY, "limit", "stop", "stop_limit")
 
 
@@ -145,7 +146,7 @@ class _Checker:
             self.found.say("path", fill.number, "path", text)
             return False
         stages = ("close", "flat_at") if fill.path == CLOSE_ONLY else (*STAGES, "flat_at")
-        if fill.stage not in stages or (fill.stage == "flat_at") != (fill.type == "market_on_close"):
+        if fill.stage not in stages or (fill.stage == "flat_at") != (fill.type in AT_CLOSE):
             self.found.say("path", fill.number, "stage", f"{fill.stage} is no place for a {fill.type} order on {fill.path}")
             return False
         return True

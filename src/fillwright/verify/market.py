@@ -145,7 +145,7 @@ def _decisions(audit: Audit, data: Sequence[Bars], story: Story, terms: Terms) -
     folder = audit.folder
     orders = folder["orders"]
     engine = orders["intent_id"] < 0
-    at_close = orders["type"] == "market_on_close"
+    at_close = engine & (orders["type"] == "market_on_close")
     symbols, prices = folder.order_symbol, folder.units("orders", "decision_price")
     decided, wrong = orders["decided_at"], []
     for index, bars in enumerate(data):
@@ -174,7 +174,8 @@ def _ends(audit: Audit, data: Sequence[Bars], instants: Array, story: Story) -> 
         fits = {
             "end_of_data": time == last,
             "day_end": orders["tif"][number] == "day" and bar >= 0 and bool(bars.day_last[bar]),
-            "gtd_reached": orders["tif"][number] == "gtd" and time == int(orders["expire_at"][number]),
+            "gtd_reached": orders["tif"][number] == "gtd"
+            and time == max(int(orders["expire_at"][number]), int(orders["arrived_at"][number])),
         }
         if not fits.get(reason, True):
             wrong.append(f"order_events.parquet row {row} column time: {reason} is not at {moment(time)}")

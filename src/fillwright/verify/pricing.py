@@ -16,7 +16,7 @@ from fillwright.verify.ledger import STEPS, Ledger
 from fillwright.verify.story import Story
 from fillwright.verify.terms import RATE, Terms
 
-WITH_LIMIT = ("limit", "stop_limit")
+WITH_LIMIT = ("limit", "stop_limit", "trailing_stop_limit", "limit_if_touched", "limit_on_open", "limit_on_close")
 
 
 def check_pricing(audit: Audit, ledger: Ledger, data: Sequence[Bars], story: Story, terms: Terms) -> None:

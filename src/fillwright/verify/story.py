@@ -41,6 +41,7 @@ class _Order:
     stop: int = 0
     arrival: int = 0
     released: int = 0
+    trails: bool = False
     held: bool = False
     accepted: bool = False
     triggered: tuple[int, int] = (0, 0)
@@ -80,7 +81,8 @@ class _Teller:
         orders = folder["orders"]
         symbols, sides = folder.order_symbol.tolist(), orders["side"].tolist()
         self.folder = folder
-        self.orders = [_Order(symbol, SIDES[side]) for symbol, side in zip(symbols, sides, strict=True)]
+        trails = (orders["trail_unit"] != 0).tolist()
+        self.orders = [_Order(symbol, SIDES[side], trails=t) for symbol, side, t in zip(symbols, sides, trails, strict=True)]
         self.working: dict[int, dict[int, None]] = {symbol: {} for symbol in range(len(folder.instruments))}
         self.position = [0] * len(folder.instruments)
         self.exposure = [0] * len(folder.instruments)
@@ -122,6 +124,8 @@ class _Teller:
             return True
         if event.event in ("shrink", "reject"):
             return order.accepted
+        if event.reason in ("would_take", "auction_over"):
+            return True
         return event.event == "cancel" and event.reason not in CLOSED_BY_OTHERS
 
     def _exposed(self, symbol: int) -> int:
@@ -140,7 +144,8 @@ class _Teller:
         elif event.event == "trigger":
             order.triggered = event.instant, event.time
         elif event.event == "replace":
-            if (event.limit, event.stop) != (order.limit, order.stop) or event.quantity > order.quantity:
+            moved = (event.limit, event.stop) != (order.limit, order.stop)
+            if event.reason != "follows_entry" and (order.trails or moved or event.quantity > order.quantity):
                 order.arrival = event.time
                 self.story.replaced.add(event.order)
                 queue.pop(event.order, None)

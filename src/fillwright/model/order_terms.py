@@ -1,0 +1,104 @@
+"""Which order type the terms of a call make, and what its distance means. Pure; wrong terms are a UsageError that says what to write."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+from fillwright.errors import UsageError
+from fillwright.model.codes import OrderFlag, OrderType, TimeInForce, TrailUnit
+
+_TYPES = {
+    (): OrderType.MARKET,
+    ("limit",): OrderType.LIMIT,
+    ("stop",): OrderType.STOP,
+    ("limit", "stop"): OrderType.STOP_LIMIT,
+    ("touch",): OrderType.MARKET_IF_TOUCHED,
+    ("limit", "touch"): OrderType.LIMIT_IF_TOUCHED,
+    ("trail",): OrderType.TRAILING_STOP,
+    ("stop", "trail"): OrderType.TRAILING_STOP,
+    ("trail", "trail_limit"): OrderType.TRAILING_STOP_LIMIT,
+    ("stop", "trail", "trail_limit"): OrderType.TRAILING_STOP_LIMIT,
+}
+_AUCTIONS = {
+    TimeInForce.OPG: {(): OrderType.MARKET_ON_OPEN, ("limit",): OrderType.LIMIT_ON_OPEN},
+    TimeInForce.CLS: {(): OrderType.MARKET_ON_CLOSE, ("limit",): OrderType.LIMIT_ON_CLOSE},
+}
+
+
+class Terms(NamedTuple):
+    """The rarer terms of an order, as they were given."""
+
+    lot: int | None = None
+    touch: int | float | Decimal | None = None
+    trail: int | float | Decimal | str | None = None
+    trail_limit: int | float | Decimal | None = None
+    post_only: bool = False
+    take_profit: int | float | Decimal | None = None
+    stop_loss: int | float | Decimal | None = None
+
+
+def terms(
+    lot: int | None,
+    touch: int | float | Decimal | None,
+    trail: int | float | Decimal | str | None,
+    trail_limit: int | float | Decimal | None,
+    post_only: bool,
+    exits: tuple[int | float | Decimal | None, int | float | Decimal | None],
+) -> Terms | None:
+    """The rarer terms, None where there are none."""
+    if lot is None and touch is None and trail is None and trail_limit is None and not post_only and exits == (None, None):
+        return None
+    return Terms(lot, touch, trail, trail_limit, post_only, *exits)
+
+
+def order_type(limit: object, stop: object, terms: Terms, tif: int) -> OrderType:
+    """The type of an order with these prices (None = not given) and this time in force."""
+    prices = {"limit": limit, "stop": stop, "touch": terms.touch, "trail": terms.trail, "trail_limit": terms.trail_limit}
+    given = tuple(name for name, price in prices.items() if price is not None)
+    kind = _AUCTIONS.get(TimeInForce(tif), _TYPES).get(given)
+    if kind is None:
+        auction = f" with tif={TimeInForce(tif).name!r}" if tif in _AUCTIONS else ""
+        raise UsageError(
+            f"there is no order with {' and '.join(given)}{auction}",
+            remedy="limit and stop, limit and touch, or trail with trail_limit and a first stop; on open or close a limit at most",
+        )
+    has_limit = kind in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED)
+    if terms.post_only and (not has_limit or tif in (TimeInForce.IOC, TimeInForce.FOK)):
+        raise UsageError(
+            "post_only= goes with a limit that may rest", remedy="give limit=, and neither IOC nor FOK, or leave it out"
+        )
+    return kind
+
+
+def check_exits(side: int, take_profit: int, stop_loss: int) -> None:
+    """Price units of an entry's exits (0 = none) lie on the right sides of each other."""
+    if take_profit and stop_loss and side * (take_profit - stop_loss) <= 0:
+        above, below = ("take_profit", "stop_loss") if side > 0 else ("stop_loss", "take_profit")
+        raise UsageError(f"{above} must be above {below}", remedy="a buy takes its profit above, a sell below its stop_loss")
+
+
+def flags_of(terms: Terms) -> OrderFlag:
+    """Flags that the terms ask for."""
+    return OrderFlag.POST_ONLY if terms.post_only else OrderFlag.NONE
+
+
+def distance(trail: int | float | Decimal | str, price_scale: int) -> tuple[int, TrailUnit]:
+    """(whole distance, unit) of ``0.5`` (price), ``"1.5%"`` of the price or ``"20 ticks"``."""
+    text = str(trail).strip()
+    unit, scale = TrailUnit.PRICE, price_scale
+    if isinstance(trail, str) and text.endswith("%"):
+        text, unit, scale = text[:-1], TrailUnit.RATE, 10**7
+    elif isinstance(trail, str) and text.endswith(("ticks", "tick")):
+        text, unit, scale = text.removesuffix("s").removesuffix("tick"), TrailUnit.TICKS, 1
+    try:
+        whole = Decimal(text.strip()) * scale
+        exact = whole == whole.to_integral_value() and 0 < whole < 2**62
+    except (InvalidOperation, ValueError):
+        exact = False
+    if not exact:
+        raise UsageError(
+            f"trail={trail!r} is no distance",
+            remedy='a positive price distance on the decimals of the instrument, "1.5%" or "20 ticks"',
+        )
+    return int(whole), unit
