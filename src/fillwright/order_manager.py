@@ -438,8 +438,7 @@ class OrderManager:
         life = self._tif if tif is None else _tif_code(tif)
         until = 0 if expire is None and life != TimeInForce.GTD else _expiry(expire, life)
         if rare is None and life not in _AUCTIONS:
-            number = self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id)
-            return Order(self, number)
+            return Order(self, self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id))
         rare = rare or Terms()
         kind = int(order_type(limit, stop, rare, life))
         take, loss = self._price(i, rare.take_profit, "take_profit"), self._price(i, rare.stop_loss, "stop_loss")
@@ -450,8 +449,7 @@ class OrderManager:
         if rare.trail is not None:
             more[2:4] = distance(rare.trail, self._price_scale[i])
             limit_units = self._price(i, rare.trail_limit, "trail_limit")
-        number = self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id, more)
-        return Order(self, number)
+        return Order(self, self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id, more))
 
     def _size(self, i: int, quantity: Number | None, value: Number | None, weight: Number | None) -> tuple[int, int]:
         given = [name for name, size in (("quantity", quantity), ("value", value), ("weight", weight)) if size is not None]

@@ -27,21 +27,27 @@ def check_links(audit: Audit) -> None:
 
 
 def _terms(audit: Audit) -> None:
-    """Total quantity, limit and stop change by a replace or shrinking only; an order ends with those of its last event."""
+    """Total quantity, limit and stop change by a replace or shrinking only; an order ends with those of its last event.
+
+    The prices of a trailing order move with the market, without an event.
+    """
     folder = audit.folder
     events = folder["order_events"]
     names = events["event"].tolist()
     orders = folder.references("order_events", "order_id", "orders").tolist()
+    trails = set(np.flatnonzero(folder["orders"]["trail_unit"] != 0).tolist())
     wrong = []
     for column in TERMS:
+        free = trails if column != "quantity" else set()
         now: dict[int, int] = {}
         values = folder.units("order_events", column).tolist()
         for row, (order, name) in enumerate(zip(orders, names, strict=True)):
-            if name not in CHANGES and now.get(order, values[row]) != values[row]:
+            if order not in free and name not in CHANGES and now.get(order, values[row]) != values[row]:
                 wrong.append(f"order_events.parquet row {row} column {column}: {name} does not change it")
             if name != "replace_request":
                 now[order] = values[row]
         last = folder.units("orders", column).copy()
-        last[list(now)] = list(now.values())
+        settled = [order for order in now if order not in free]
+        last[settled] = [now[order] for order in settled]
         audit.column("orders", column, last)
     audit.say("order_events.terms", events.rows, wrong)
