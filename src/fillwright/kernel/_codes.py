@@ -6,6 +6,8 @@ from collections import namedtuple
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
+
 from fillwright.model import codes
 
 
@@ -45,3 +47,8 @@ REDUCE_ONLY = int(codes.OrderFlag.REDUCE_ONLY)
 CLOSING = int(codes.OrderFlag.CLOSING)
 SIZED = int(codes.OrderFlag.SIZED)
 ENGINE = int(codes.OrderFlag.ENGINE)
+
+YES, NO = np.bool_(True), np.bool_(False)
+"""Not ``True`` and ``False``: the compiler would make one copy for each of every function that is given one."""
+
+MAKER, TAKER = YES, NO

@@ -5,7 +5,7 @@ Rules: ``docs/execution_rules.md`` §2. A limit sees the opening part of an orde
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import ENGINE, HELD, SIZED, OrderEvent, OrderStatus, Reason, TradingState
+from fillwright.kernel._codes import ENGINE, HELD, NO, SIZED, YES, OrderEvent, OrderStatus, Reason, TradingState
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, value
@@ -202,11 +202,11 @@ def limit_check(s, o, start, lots, which):  # type: ignore[no-untyped-def]
         if worth > s["max_order_value"]:
             return Reason.MAX_ORDER_VALUE, worth, s["max_order_value"]
     if which == 11 and s["max_gross_exposure"] >= 0:
-        over, after, limit = _over_exposure(s, order, lots, s["max_gross_exposure"], False)
+        over, after, limit = _over_exposure(s, order, lots, s["max_gross_exposure"], NO)
         if over:
             return Reason.MAX_GROSS_EXPOSURE, after, limit
     if which == 12 and s["max_net_exposure"] >= 0:
-        over, after, limit = _over_exposure(s, order, lots, s["max_net_exposure"], True)
+        over, after, limit = _over_exposure(s, order, lots, s["max_net_exposure"], YES)
         if over:
             return Reason.MAX_NET_EXPOSURE, after, limit
     return 0, 0, 0

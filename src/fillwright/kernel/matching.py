@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from fillwright.kernel._codes import (
     HELD,
+    MAKER,
     POST_ONLY,
     REDUCE_ONLY,
+    TAKER,
     TRIGGERED,
     BarPath,
     ExitReason,
@@ -332,9 +334,9 @@ def _try_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
     order["tried"] = 1
     order["from_price"] = 0
     if is_market(order):
-        execute(s, o, price, False, stage, path, time)
+        execute(s, o, price, TAKER, stage, path, time)
         return
-    maker = False
+    maker = TAKER
     if has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
         if trigger_side(order) * (price - order["stop_price"]) < 0:
             if order["trail_unit"] != 0:
@@ -342,10 +344,10 @@ def _try_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
             return
         trigger(s, o, time)
         if not has_limit(order["type"]):
-            execute(s, o, price, False, stage, path, time)
+            execute(s, o, price, TAKER, stage, path, time)
             return
     elif not first:
-        maker = True
+        maker = MAKER
     beyond = bar["through"] if maker else 0
     if side * (order["limit_price"] - price) >= beyond:
         execute(s, o, price, maker, stage, path, time)
@@ -367,12 +369,12 @@ def _meet_segment(s, o, start, end, stage, path, time):  # type: ignore[no-untyp
         price = max(order["stop_price"], start) if way > 0 else min(order["stop_price"], start)
         trigger(s, o, time)
         if not has_limit(order["type"]) or side * (order["limit_price"] - price) >= 0:
-            execute(s, o, price, False, stage, path, time)
+            execute(s, o, price, TAKER, stage, path, time)
         elif way != side and side * (order["limit_price"] - end) >= bar["through"]:
-            execute(s, o, order["limit_price"], True, stage, path, time)
+            execute(s, o, order["limit_price"], MAKER, stage, path, time)
     elif has_limit(order["type"]) and not adverse and side * (order["limit_price"] - end) >= bar["through"]:
         price = min(order["limit_price"], start) if side > 0 else max(order["limit_price"], start)
-        execute(s, o, price, True, stage, path, time)
+        execute(s, o, price, MAKER, stage, path, time)
 
 
 @jit
@@ -522,6 +524,6 @@ def flatten_at_close(s):  # type: ignore[no-untyped-def]
             order["arrived_at"] = bar["open_time"]
             accept_engine_order(s, o)
             order["tried"] = 1
-            execute(s, o, bar["close"], False, Stage.FLAT_AT, bar["path"], bar["close_time"])
+            execute(s, o, bar["close"], TAKER, Stage.FLAT_AT, bar["path"], bar["close_time"])
             if is_live(order):
                 end_order(s, o, OrderEvent.CANCEL, bar["close_time"], Reason.FLAT_AT, 0, 0)

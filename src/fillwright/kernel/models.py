@@ -5,7 +5,7 @@ Formulae: ``docs/execution_rules.md`` §5 and §8.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import OffTick, OrderType, TrailUnit
+from fillwright.kernel._codes import TAKER, YES, OffTick, OrderType, TrailUnit
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.state import (
@@ -89,7 +89,7 @@ def fee_of(instrument, order, price, lots, maker):  # type: ignore[no-untyped-de
 @jit
 def fee_fresh(instrument, price, lots):  # type: ignore[no-untyped-def]
     """Fee of a new taker order of lots."""
-    return charged(instrument, raw_fee(instrument, lots, value(instrument, price, lots), False, True), 0)
+    return charged(instrument, raw_fee(instrument, lots, value(instrument, price, lots), TAKER, YES), 0)
 
 
 @jit

@@ -13,6 +13,7 @@ from fillwright.kernel._codes import (
     PENDING_REPLACE,
     REDUCE_ONLY,
     SIZED,
+    TAKER,
     TRIGGERED,
     AccountType,
     ExitReason,
@@ -399,7 +400,7 @@ def reserve_rest(s, order):  # type: ignore[no-untyped-def]
     """Reserve what the order's leaves need, 0 where nothing is checked."""
     lots = order["leaves_quantity"]
     if lots > 0 and is_checked(s, order, lots) and not goes_short(s, order, lots):
-        reserve(s, order, required_with_fee(s, order, lots, order_price(s, order), False))
+        reserve(s, order, required_with_fee(s, order, lots, order_price(s, order), TAKER))
     else:
         reserve(s, order, 0)
 
@@ -417,7 +418,7 @@ def release(s, o, time):  # type: ignore[no-untyped-def]
     order = order_at(s, o)
     order["flags"] &= ~HELD
     emit(s, o, OrderEvent.RELEASE, time, 0)
-    if fund(s, o, time, order["leaves_quantity"], order_price(s, order), False) > 0:
+    if fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER) > 0:
         reserve_rest(s, order)
 
 
@@ -439,7 +440,7 @@ def accept_new(s, o, time):  # type: ignore[no-untyped-def]
         end_order(s, o, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE, 0, 0)
         return
     if order["flags"] & HELD == 0:
-        if fund(s, o, time, order["leaves_quantity"], order_price(s, order), False) == 0:
+        if fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER) == 0:
             return
         reserve_rest(s, order)
     accept(s, o, time)
@@ -485,7 +486,7 @@ def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyp
     lots = quantity - order["cum_quantity"]
     if order["flags"] & HELD == 0 and is_checked(s, order, lots):
         short = goes_short(s, order, lots)
-        needed = lots if short else required_with_fee(s, order, lots, order_price(s, order), False)
+        needed = lots if short else required_with_fee(s, order, lots, order_price(s, order), TAKER)
         funds = max(instrument_at(s, order["symbol"])["position"], 0) if short else available(s, order)
         if short or needed > funds:
             order["limit_price"] = old_limit
