@@ -46,7 +46,7 @@ ANALYSIS = {
     "result/certificate.py": ("result/test_proof.py",),
 }
 VERIFY: dict[str, tuple[str, ...]] = {
-    "verify/links.py": (),
+    "verify/links.py": ("verify/test_order_checks.py",),
     "verify/ledger.py": (),
     "verify/postings.py": (),
     "verify/trades.py": (),

@@ -292,7 +292,7 @@ def test_cash_equity_and_now() -> None:
         (lambda s: s.buy("X", 1, limit=9, expire=5), "expire= goes with tif='GTD'", "add tif='GTD'"),
         (lambda s: s.buy("X", 1, limit=9, tif="GTD", expire=datetime(2024, 1, 2)), "has no time zone", "tzinfo"),
         (lambda s: s.buy("X", 1, limit=9, tif="GTD", expire="2024-01-03"), "is no time", "a datetime with zone"),
-        (lambda s: s.buy("X", 1, tif="day"), "no time in force 'day'", "DAY, GTC, GTD, IOC or FOK"),
+        (lambda s: s.buy("X", 1, tif="day"), "no time in force 'day'", "DAY, GTC, GTD, IOC, FOK, OPG or CLS"),
         (lambda s: s.target("X", float("nan")), "must be a finite number, got nan", ""),
         (lambda s: s.target_weight("X", None), "must be a finite number, got None", ""),
         (lambda s: s.target_weights({"X": float("nan")}), "must be a finite number, got nan", ""),

@@ -9,6 +9,7 @@ import pytest
 
 from fillwright.verify.audit import Audit, Check
 from fillwright.verify.lifecycle import HELD, PENDING_CANCEL
+from fillwright.verify.links import TERMS, _terms
 from fillwright.verify.orders import _Life, _limits, _order_of_times, _replay, check_orders
 
 TEXTS = ("event", "reason", "side")
@@ -285,3 +286,21 @@ def test_events_and_fills_that_do_not_belong_together(
     _, said = told(events, fills)
     assert said.illegal == [f"order_events.parquet {words}" for words in illegal]
     assert said.crossed == crossed
+
+
+@pytest.mark.parametrize("trail_unit", (0, 1))
+@pytest.mark.parametrize("moved", TERMS)
+def test_prices_of_trailing_orders_move_without_events_and_nothing_else_does(moved: str, trail_unit: int) -> None:
+    """The accept of a trailing order may show another stop or limit than its submit, never another quantity."""
+    events = {"event": ["submit", "accept"], "order_id": [0, 0]} | {name: [10, 12 if name == moved else 10] for name in TERMS}
+    orders = {"trail_unit": [trail_unit]} | {name: [12 if name == moved else 10] for name in TERMS}
+    tables = Tables(orders=orders, order_events=events)
+    for sheet in tables.sheets.values():
+        sheet.decimals = ()  # type: ignore[attr-defined]
+    audit = Audit(tables)  # type: ignore[arg-type]
+    _terms(audit)
+    said = next(check for check in audit.checks if check.name == "order_events.terms")
+    if trail_unit and moved != "quantity":
+        assert all(check.ok for check in audit.checks), audit.checks
+    else:
+        assert said.detail == f"order_events.parquet row 1 column {moved}: accept does not change it"
