@@ -8,22 +8,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from tiny_ledger import scenario
+from tiny_ledger import changed, scenario
 
-from fillwright.journal import RunRecord
 from fillwright.model.codes import OrderEvent, RunState
 from fillwright.portfolio import Portfolio
 from fillwright.result import Check, Result, certify
 from fillwright.result.identity import Statement, divisor, flows, statements
 
 KINDS = ("plain", "crypto", "future", "fx")
-
-
-def changed(record: RunRecord, table: str, column: str, row: int, by: int = 1) -> RunRecord:
-    """The record with one number changed."""
-    rows = record.tables[table].copy()
-    rows[column][row] += by
-    return type(record)(**{**vars(record), "tables": {**record.tables, table: rows}})
 
 
 @pytest.mark.parametrize("kind", KINDS)

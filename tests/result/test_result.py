@@ -6,20 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_ledger import BOOKINGS, scenario
+from tiny_ledger import BOOKINGS, changed, scenario
 
 from fillwright.errors import UsageError
-from fillwright.journal import RunRecord
 from fillwright.result import Result, certify
 
 KINDS = ("plain", "crypto", "future", "fx")
-
-
-def changed(record: RunRecord, table: str, column: str, row: int, by: int = 1) -> RunRecord:
-    """The record with one number changed."""
-    rows = record.tables[table].copy()
-    rows[column][row] += by
-    return type(record)(**{**vars(record), "tables": {**record.tables, table: rows}})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -388,3 +388,10 @@ def _decide(tiny: Tiny, rng: random.Random, instant: int) -> list[int]:
     if choice < 0.2:
         tiny.event(instant, order, OrderEvent.TRIGGER)
     return [order]
+
+
+def changed(record: RunRecord, table: str, column: str, row: int, by: int = 1) -> RunRecord:
+    """The record with one number changed."""
+    rows = record.tables[table].copy()
+    rows[column][row] += by
+    return type(record)(**{**vars(record), "tables": {**record.tables, table: rows}})

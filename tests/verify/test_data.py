@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from fillwright.portfolio import Portfolio
 from fillwright.result import Result
 from fillwright.verify import Bars, MarketData, Verification, verify_folder
 from verify.restless import COSTS, MARKETS, currencies, plain, run
-from verify.test_verify import flipped, rewrite
+from verify.test_verify import flipped, rewrite, spoil_json
 
 pytestmark = pytest.mark.kernel
 
@@ -298,19 +297,6 @@ def test_a_changed_input_never_ends_in_a_traceback(honest: RunRecord, seed: int,
         verify_folder(folder, hashes=False, market=bars_of(honest.market))
     except CheckFailed as error:
         assert str(error)
-
-
-def spoil_json(path: Path, rng: random.Random) -> None:
-    """Replace one value, somewhere, by another kind of value."""
-    content = json.loads(path.read_text())
-    at: Any = content
-    while isinstance(at, dict | list) and at:
-        key = rng.choice(sorted(at)) if isinstance(at, dict) else rng.randrange(len(at))
-        if not isinstance(at[key], dict | list) or not at[key] or rng.random() < 0.2:
-            at[key] = rng.choice((None, 0, -1, "x", [], {}, 10**30))
-            break
-        at = at[key]
-    path.write_text(json.dumps(content))
 
 
 class Clockwork(fw.Strategy):

@@ -182,19 +182,24 @@ def test_a_changed_input_never_ends_in_a_traceback(saved: dict[str, Path], seed:
         assert str(error)
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_a_changed_run_json_never_ends_in_a_traceback(saved: dict[str, Path], seed: int, tmp_path: Path) -> None:
-    rng = random.Random(seed)
-    folder = shutil.copytree(saved["fx"], tmp_path / "run")
-    run = json.loads((folder / "run.json").read_text())
-    at: Any = run
+def spoil_json(path: Path, rng: random.Random) -> None:
+    """Replace one value, somewhere, by another kind of value."""
+    content = json.loads(path.read_text())
+    at: Any = content
     while isinstance(at, dict | list) and at:
         key = rng.choice(sorted(at)) if isinstance(at, dict) else rng.randrange(len(at))
         if not isinstance(at[key], dict | list) or not at[key] or rng.random() < 0.2:
             at[key] = rng.choice((None, 0, -1, "x", [], {}, 10**30))
             break
         at = at[key]
-    (folder / "run.json").write_text(json.dumps(run))
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_changed_run_json_never_ends_in_a_traceback(saved: dict[str, Path], seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    folder = shutil.copytree(saved["fx"], tmp_path / "run")
+    spoil_json(folder / "run.json", rng)
     try:
         verify_folder(folder, hashes=False)
     except CheckFailed as error:
