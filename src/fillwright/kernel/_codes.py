@@ -48,7 +48,8 @@ CLOSING = int(codes.OrderFlag.CLOSING)
 SIZED = int(codes.OrderFlag.SIZED)
 ENGINE = int(codes.OrderFlag.ENGINE)
 
-YES, NO = np.bool_(True), np.bool_(False)
+YES: Any = np.bool_(True)
+NO: Any = np.bool_(False)
 """Not ``True`` and ``False``: the compiler would make one copy for each of every function that is given one."""
 
 MAKER, TAKER = YES, NO
