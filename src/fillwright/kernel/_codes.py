@@ -53,3 +53,6 @@ NO: Any = np.bool_(False)
 """Not ``True`` and ``False``: the compiler would make one copy for each of every function that is given one."""
 
 MAKER, TAKER = YES, NO
+
+NOTHING: Any = np.int64(0)
+"""A zero that is handed to functions which others hand numbers to: of a literal 0 the compiler would make a copy, too."""

@@ -5,7 +5,7 @@ Rules: ``docs/execution_rules.md`` §1 and §3.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import OrderEvent, Reason, TimeInForce
+from fillwright.kernel._codes import NOTHING, OrderEvent, Reason, TimeInForce
 from fillwright.kernel._jit import jit
 from fillwright.kernel.orders import accept_new, cancel_arrives, end_order, is_live, replace_arrives
 from fillwright.kernel.state import (
@@ -88,7 +88,7 @@ def expire_gtd(s):  # type: ignore[no-untyped-def]
         following = order_at(s, o)["next"]
         if order_at(s, o)["tif"] == TimeInForce.GTD and order_at(s, o)["expire_at"] < s["now"] and is_live(order_at(s, o)):
             time = max(order_at(s, o)["expire_at"], order_at(s, o)["arrived_at"])
-            end_order(s, o, OrderEvent.EXPIRE, time, Reason.GTD_REACHED, 0, 0)
+            end_order(s, o, OrderEvent.EXPIRE, time, Reason.GTD_REACHED, NOTHING, NOTHING)
         o = following
 
 
@@ -100,7 +100,7 @@ def expire_day(s, i, close_time):  # type: ignore[no-untyped-def]
         following = order_at(s, o)["next"]
         order = order_at(s, o)
         if order["symbol"] == i and order["tif"] == TimeInForce.DAY and order["arrived_at"] < close_time and is_live(order):
-            end_order(s, o, OrderEvent.EXPIRE, close_time, Reason.DAY_END, 0, 0)
+            end_order(s, o, OrderEvent.EXPIRE, close_time, Reason.DAY_END, NOTHING, NOTHING)
         o = following
 
 
@@ -113,13 +113,13 @@ def end_all(s, event, reason):  # type: ignore[no-untyped-def]
     while o >= 0:
         following = order_at(s, o)["next"]
         if is_live(order_at(s, o)):
-            end_order(s, o, event, s["now"], reason, 0, 0)
+            end_order(s, o, event, s["now"], reason, NOTHING, NOTHING)
         o = following
     waiting = 0
     for k in range(s["n_commands"]):
         o = command_at(s, k)["order"]
         if command_at(s, k)["kind"] == NEW_ORDER and is_live(order_at(s, o)):
-            end_order(s, o, event, s["now"], reason, 0, 0)
+            end_order(s, o, event, s["now"], reason, NOTHING, NOTHING)
         if command_at(s, k)["kept"] != 0:
             move_command(s, k, waiting)
             waiting += 1

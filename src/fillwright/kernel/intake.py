@@ -9,6 +9,7 @@ from fillwright.kernel._codes import (
     CLOSING,
     ENGINE,
     HELD,
+    NOTHING,
     PENDING_CANCEL,
     PENDING_REPLACE,
     REDUCE_ONLY,
@@ -169,28 +170,28 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     side = order["side"]
     instrument = instrument_at(s, i)
     if s["trading_state"] == TradingState.HALTED:
-        return deny(s, o, Reason.TRADING_HALTED, 0, 0)
+        return deny(s, o, Reason.TRADING_HALTED, NOTHING, NOTHING)
     if not _is_priced(s, i):
-        return deny(s, o, Reason.NO_PRICE_YET, 0, 0)
+        return deny(s, o, Reason.NO_PRICE_YET, NOTHING, NOTHING)
     position = instrument["position"]
     if s["liquidating"] != 0 and not (position * side < 0 and 0 < order["quantity"] <= abs(position)):
-        return deny(s, o, Reason.UNDER_MAINTENANCE, 0, 0)
+        return deny(s, o, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
     if order["lot_id"] >= 0 and not _can_close(s, order):
-        return deny(s, o, Reason.LOT_NOT_OPEN, 0, 0)
+        return deny(s, o, Reason.LOT_NOT_OPEN, NOTHING, NOTHING)
     if order["trail_unit"] != 0:
         _place_trail(instrument, order)
     if has_limit(order["type"]):
         price = fix_tick(s, instrument, order["limit_price"], side > 0)
         if price == 0:
-            return deny(s, o, Reason.OFF_TICK, 0, 0)
+            return deny(s, o, Reason.OFF_TICK, NOTHING, NOTHING)
         order["limit_price"] = price
     if has_stop(order["type"]):
         price = fix_tick(s, instrument, order["stop_price"], trigger_side(order) < 0)
         if price == 0:
-            return deny(s, o, Reason.OFF_TICK, 0, 0)
+            return deny(s, o, Reason.OFF_TICK, NOTHING, NOTHING)
         order["stop_price"] = price
     if order["quantity"] <= 0:
-        return deny(s, o, Reason.ZERO_QUANTITY, 0, 0)
+        return deny(s, o, Reason.ZERO_QUANTITY, NOTHING, NOTHING)
     start = start_position(s, order)
     asked = order["quantity"]
     if order["flags"] & REDUCE_ONLY != 0:
@@ -264,7 +265,7 @@ def _place(s, intent):  # type: ignore[no-untyped-def]
     if s["t_take"] == 0 and s["t_loss"] == 0:
         _check_and_send(s, o)
     elif not fix_exits(s, i, order["side"]):
-        deny(s, o, Reason.OFF_TICK, 0, 0)
+        deny(s, o, Reason.OFF_TICK, NOTHING, NOTHING)
     elif _check_and_send(s, o):
         attach_exits(s, o)
     return o
@@ -382,7 +383,7 @@ def _refuse_ticket(s, intent, reason):  # type: ignore[no-untyped-def]
     if side == 0:
         side = -1 if s["t_size"] < 0 else 1
     o = _ticket_order(s, side, lots, intent)
-    deny(s, o, reason, 0, 0)
+    deny(s, o, reason, NOTHING, NOTHING)
     return o
 
 

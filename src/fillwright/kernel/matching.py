@@ -8,6 +8,7 @@ from __future__ import annotations
 from fillwright.kernel._codes import (
     HELD,
     MAKER,
+    NOTHING,
     POST_ONLY,
     REDUCE_ONLY,
     TAKER,
@@ -246,7 +247,7 @@ def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: 
 def _may_trade(s, o, maker, time):  # type: ignore[no-untyped-def]
     """What reduce-only and post-only orders ask before they trade; those that must not have ended."""
     if order_at(s, o)["flags"] & POST_ONLY != 0 and not maker:
-        refuse(s, o, time, Reason.WOULD_TAKE, 0, 0)
+        refuse(s, o, time, Reason.WOULD_TAKE, NOTHING, NOTHING)
         return False
     return order_at(s, o)["flags"] & REDUCE_ONLY == 0 or keep_to_position(s, o, time)
 
@@ -322,7 +323,7 @@ def _meet_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
     _try_point(s, o, price, stage, path, time)
     order = order_at(s, o)
     if order["tif"] == TimeInForce.FOK and is_live(order):
-        end_order(s, o, OrderEvent.CANCEL, time, Reason.FOK_NOT_FILLABLE, 0, 0)
+        end_order(s, o, OrderEvent.CANCEL, time, Reason.FOK_NOT_FILLABLE, NOTHING, NOTHING)
 
 
 @jit
@@ -392,9 +393,9 @@ def _drop_unfilled(s, lookahead):  # type: ignore[no-untyped-def]
                 if lookahead or bar["path"] == BarPath.CLOSE_ONLY or order["tif"] == TimeInForce.CLS:
                     time = bar["close_time"]
                 if order["tif"] == TimeInForce.IOC:
-                    end_order(s, o, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER, 0, 0)
+                    end_order(s, o, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER, NOTHING, NOTHING)
                 else:
-                    end_order(s, o, OrderEvent.EXPIRE, time, Reason.AUCTION_OVER, 0, 0)
+                    end_order(s, o, OrderEvent.EXPIRE, time, Reason.AUCTION_OVER, NOTHING, NOTHING)
         o = following
 
 
@@ -526,4 +527,4 @@ def flatten_at_close(s):  # type: ignore[no-untyped-def]
             order["tried"] = 1
             execute(s, o, bar["close"], TAKER, Stage.FLAT_AT, bar["path"], bar["close_time"])
             if is_live(order):
-                end_order(s, o, OrderEvent.CANCEL, bar["close_time"], Reason.FLAT_AT, 0, 0)
+                end_order(s, o, OrderEvent.CANCEL, bar["close_time"], Reason.FLAT_AT, NOTHING, NOTHING)

@@ -9,6 +9,7 @@ from fillwright.kernel._codes import (
     CLOSING,
     ENGINE,
     HELD,
+    NOTHING,
     PENDING_CANCEL,
     PENDING_REPLACE,
     REDUCE_ONLY,
@@ -437,7 +438,7 @@ def accept_new(s, o, time):  # type: ignore[no-untyped-def]
     if order["status"] != OrderStatus.PENDING_NEW:
         return
     if s["liquidating"] != 0 and not reduces_only(s, order):
-        end_order(s, o, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE, 0, 0)
+        end_order(s, o, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
         return
     if order["flags"] & HELD == 0:
         if fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER) == 0:
@@ -453,7 +454,7 @@ def cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
     if not is_live(order):
         emit(s, o, OrderEvent.CANCEL_REJECT, time, Reason.ORDER_IS_DONE)
         return
-    end_order(s, o, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER, 0, 0)
+    end_order(s, o, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER, NOTHING, NOTHING)
 
 
 @jit
@@ -471,10 +472,10 @@ def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyp
         emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
         return
     if quantity < order["cum_quantity"]:
-        refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, 0, 0)
+        refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, NOTHING, NOTHING)
         return
     if quantity == order["cum_quantity"]:
-        end_order(s, o, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED, 0, 0)
+        end_order(s, o, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED, NOTHING, NOTHING)
         return
     old_limit = order["limit_price"]
     old_stop = order["stop_price"]
