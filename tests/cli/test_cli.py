@@ -168,3 +168,21 @@ def test_light_commands_import_nothing_heavy(root: Path, tmp_path: Path, argumen
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert result.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [("sma_crss", "did you mean 'sma_cross'?"), ("mine.py:Rule", "there is no file"), ("nothing", "built in: sma_cross")],
+)
+def test_check_knows_the_strategies_that_there_are(
+    name: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from fillwright.cli import main
+    from fillwright.cli.settings import BUILT_IN
+    from fillwright.strategies import BUILT_IN as classes
+
+    assert set(BUILT_IN) == set(classes)
+    file = tmp_path / "run.yaml"
+    file.write_text(f"version: 1\nstrategy: {{name: '{name}'}}\n", encoding="utf-8")
+    assert main(["config", "check", str(file)]) == 2
+    assert said in (error := capsys.readouterr().err) and "run.yaml:2" in error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json as json_format
 import os
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from fillwright.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from fillwright.config.load import Loaded
 
+BUILT_IN = ("sma_cross", "ma_crossover")
+"""Names of ``strategies.BUILT_IN``, which takes seconds to import."""
+
 app = App(name="config", help="Check, show, explain and migrate configuration files.")
 
 
@@ -26,6 +30,21 @@ def load_and_warn(config: Path, overrides: Sequence[str]) -> Loaded:
     loaded = load_config(config, overrides)
     warn(loaded.warnings)
     return loaded
+
+
+def _check_strategy(loaded: Loaded, folder: Path) -> None:
+    """The strategy that the configuration names, as far as that can be said without importing it."""
+    if loaded.config.strategy is None:
+        return
+    name = loaded.config.strategy.name
+    file, found, _ = name.partition(".py:")
+    if found:
+        if not (folder / f"{file}.py").is_file():
+            raise ConfigError(f"there is no file {folder / file}.py", where=loaded.place("strategy.name"))
+    elif name not in BUILT_IN:
+        near = difflib.get_close_matches(name, BUILT_IN, 1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"built in: {', '.join(BUILT_IN)}; or file.py:ClassName"
+        raise ConfigError(f"no strategy {name!r}", where=f"{loaded.place('strategy.name')}: strategy.name", remedy=remedy)
 
 
 @app.command
@@ -52,6 +71,7 @@ def check(config: Path, /, *, overrides: Overrides = [], json: Json = False) -> 
         if not os.path.exists(folder / source.path)
     ]
     warn(missing)
+    _check_strategy(loaded, config.parent)
     if json:
         print(json_format.dumps({"ok": True, "file": str(config), "warnings": [*loaded.warnings, *missing]}))
     else:
