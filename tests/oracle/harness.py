@@ -14,6 +14,7 @@ from fillwright.broker import InstrumentTerms, Terms
 from fillwright.coordinator.memory import lay_out
 from fillwright.data.fx import FxSource
 from fillwright.data.market import Feed, Market, build_market
+from fillwright.journal import Tables
 from fillwright.kernel import exits, intake
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.advance import advance, finish
@@ -135,7 +136,7 @@ def run_engine(scenario: Scenario) -> Journal:
     finish(state.address)
     assert s["fault"] == 0, f"fault {s['fault']}: {s['fault_a']} {s['fault_b']}"
     assert s["open_lots"] == np.count_nonzero(state.table("lots")["remaining"])
-    tables = {table.name: state.table(table.name) for table in TABLES}
+    tables = Tables(state)
     counters = {name: int(s[name]) for name in ("intents", "no_change")}
     return journal_of(tables, market.instants[: s["n_equity"]], state.equity[: s["n_equity"]], counters)
 

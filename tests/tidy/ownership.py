@@ -20,6 +20,7 @@ RECORDS: dict[str, tuple[str, ...]] = {
     "currencies": tuple(state.CURRENCY.names or ()),
     "feeds": tuple(state.FEED.names or ()),
     "books": tuple(state.BOOK.names or ()),
+    "digests": tuple(state.DIGEST.names or ()),
     "commands": tuple(state.COMMAND.names or ()),
     **{name: tuple(c.name for c in getattr(columns, name.upper()).columns) for name in state.GROWING if name != "commands"},
 }
@@ -27,17 +28,18 @@ RECORDS: dict[str, tuple[str, ...]] = {
 
 ACCESSORS = {
     "state_at": "scalars", "instrument_at": "instruments", "currency_at": "currencies", "feed_at": "feeds", "book_at": "books",
-    "command_at": "commands", "order_at": "orders", "order_event_at": "order_events", "fill_at": "fills", "posting_at": "postings",
+    "command_at": "commands", "order_at": "orders", "order_event_at": "order_events", "fill_at": "fills", "entry_at": "entries",
+    "digest_at": "digests",
     "lot_close_at": "lot_closes", "lot_at": "lots",
 }  # fmt: skip
 PARAMETERS = {
     "s": "scalars", "order": "orders", "book": "books", "fill": "fills", "instrument": "instruments", "bar": "instruments",
-    "feed": "feeds", "c": "currencies", "lot": "lots",
+    "feed": "feeds", "c": "currencies", "lot": "lots", "digest": "digests",
 }  # fmt: skip
 """What a parameter of that name is, in the kernel."""
 
 ATTRIBUTES = {"scalars": "scalars", "_scalars": "scalars", "instruments": "instruments", "currencies": "currencies", "feeds": "feeds",
-              "books": "books"}  # fmt: skip
+              "books": "books", "digests": "digests"}  # fmt: skip
 """Outside the kernel: records are reached as attributes of a State."""
 
 
@@ -170,8 +172,9 @@ OWNERS: dict[str, dict[str, str]] = {
         "spread slippage impact limit tick price liquidity available notional fee exit_reason queue_ahead reported_at",
         "kernel.ledger": "closing_quantity lot_id position",
     },
-    "postings": {"kernel.ledger": ALL},
+    "entries": {"kernel.ledger": ALL},
     "lots": {"kernel.ledger": ALL},
+    "digests": {"kernel.digest": "folded a b c d", "kernel.state": "words"},
     "lot_closes": {"kernel.ledger": ALL},
     "books": {"kernel.ledger": "position head tail n_open", "kernel.orders": "pending", "kernel.state": "head tail"},
     "currencies": {
@@ -198,12 +201,13 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.exits": "t_take t_loss",
         "kernel.orders": "n_orders n_order_events work_head work_tail n_working live reducing liquidating fault fault_a fault_b",
         "kernel.matching": "n_fills ambiguous",
-        "kernel.ledger": "n_postings n_lot_closes n_lots entry open_lots",
+        "kernel.ledger": "n_entries n_lot_closes n_lots open_lots",
+        "kernel.digest": "fold_at",
         "kernel.advance": "n_equity now instant event_read bars peak trough drawdown drawdown_peak liquidating fault fault_a",
         "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size",
         "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop",
-        "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap postings postings_cap lot_closes "
-        "lot_closes_cap lots lots_cap commands commands_cap instruments n_instruments currencies n_currencies feeds n_feeds books "
+        "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap entries entries_cap lot_closes "
+        "lot_closes_cap lots lots_cap commands commands_cap instruments n_instruments currencies n_currencies feeds n_feeds books digests "
         "n_strategies equity self room work_head work_tail",
         "coordinator.memory": "instants n_instants offsets event_feed timers uniform now stop_at seed latency_ns account_type lots_method "
         "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate flat_day_end flat_run_end "

@@ -11,6 +11,7 @@ import json
 import warnings
 from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -480,19 +481,25 @@ class Config(Section):
         return hash(json.dumps(self.canonical(), sort_keys=True))
 
 
+@cache
+def _fields(section: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
+    """Names of a section's keys, sorted, and whether each is a duration."""
+    return tuple((name, Shown("duration") in field.metadata) for name, field in sorted(section.model_fields.items()))
+
+
 def plain_values(value: Any, *, given_only: bool = False, number: Callable[[Decimal], Any] = rates.plain) -> Any:
     """Plain JSON values of a section: decimals and durations as text, keys sorted.
 
     With ``given_only`` without what was left to its default; ``number`` says what a decimal becomes.
     """
     if isinstance(value, BaseModel):
-        fields = type(value).model_fields
-        # The tag of a union says which form it is, so it is never left out.
-        names = value.model_fields_set | {"model", "method"}.intersection(fields) if given_only else fields
+        fields = _fields(type(value))
+        if given_only:  # the tag of a union says which form it is, so it is never left out
+            names = value.model_fields_set | {"model", "method"}
+            fields = tuple(field for field in fields if field[0] in names)
         result = {}
-        for name in sorted(names):
+        for name, is_duration in fields:
             leaf = getattr(value, name)
-            is_duration = Shown("duration") in fields[name].metadata
             result[name] = rates.duration_text(leaf) if is_duration else plain_values(leaf, given_only=given_only, number=number)
         return result
     if isinstance(value, Mapping):

@@ -8,6 +8,7 @@ from numba import types
 from fillwright.kernel._codes import AccountType, ExitReason, FillWhen, OrderEvent, Reason
 from fillwright.kernel._jit import entry, jit, prefetch
 from fillwright.kernel.arrivals import end_all, expire_day, expire_gtd, process_arrivals
+from fillwright.kernel.digest import fold_journal
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.margin import below_maintenance, margin_of, set_mark
 from fillwright.kernel.matching import accept_engine_order, flatten_at_close, match_lookahead, match_path, open_bar
@@ -35,7 +36,6 @@ from fillwright.kernel.state import (
     feed_at,
     has_room,
     instrument_at,
-    int64_at,
     load_int32,
     load_int64,
     load_uint8,
@@ -221,17 +221,22 @@ def _trade(s, first, last, always):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _set_extreme(s, equity):  # type: ignore[no-untyped-def]
+    """The equity is the first, or above the last peak, or below the deepest since."""
+    if equity > s["peak"] or s["n_equity"] == 0:
+        _close_drawdown(s)
+        s["peak"] = equity
+    s["trough"] = equity
+
+
+@jit
 def _store_equity(s, equity):  # type: ignore[no-untyped-def]
     """The equity of this instant: into the curve, and into the running peak and trough."""
     n = s["n_equity"]
-    s["n_equity"] = n + 1
     store_int64(s["equity"], s["n_instants"], n, equity)
-    if equity > s["peak"] or n == 0:
-        _close_drawdown(s)
-        s["peak"] = equity
-        s["trough"] = equity
-    elif equity < s["trough"]:
-        s["trough"] = equity
+    if equity > s["peak"] or equity < s["trough"] or n == 0:
+        _set_extreme(s, equity)
+    s["n_equity"] = n + 1
 
 
 @jit
@@ -259,30 +264,36 @@ def _coast(s, callback):  # type: ignore[no-untyped-def]
     others = c["value"] - instrument["value"]
     cash = c["cash"] + others
     margin = s["account_type"] == AccountType.MARGIN
-    instants, closes, n, first_callback = s["instants"], feed["close"], feed["n"], s["first_callback"]
+    instants, closes, n, curve = s["instants"], feed["close"], feed["n"], s["equity"]
     events = s["n_order_events"]
-    called = s["mask"] & (WANTS_BAR | WANTS_BARS) != 0
-    kind = 0 if s["mask"] & WANTS_BAR != 0 else ON_BARS
     me, count = s["self"], s["n_instants"]
+    kind = 0 if s["mask"] & WANTS_BAR != 0 else ON_BARS
+    first_callback = s["first_callback"] if s["mask"] & (WANTS_BAR | WANTS_BARS) != 0 else count
+    peak, trough = s["peak"], s["trough"]
     j = s["instant"]
+    bars = s["bars"] - j + 1
     while j < s["stop_at"]:
         price = load_int64(closes, n, j)
         worth = price * unit
         equity = cash + worth
-        if margin and equity < abs(worth):
+        if equity < abs(worth) and margin:
             return 0
         s["now"] = load_int64(instants, count, j)
-        s["bars"] += 1
+        s["bars"] = bars + j
         feed["row"] = j + 1
         instrument["mark"] = price
         if unit != 0:
             instrument["value"] = worth
             c["value"] = others + worth
             c["gross"] = abs(worth)
-        if called and j >= first_callback and callback(me, kind, j) != 0:
+        if j >= first_callback and callback(me, kind, j) != 0:
             return 1
-        _store_equity(s, equity)
+        store_int64(curve, count, j, equity)
+        if equity > peak or equity < trough or j == 0:
+            _set_extreme(s, equity)
+            peak, trough = s["peak"], s["trough"]
         j += 1
+        s["n_equity"] = j
         s["instant"] = j
         if s["n_order_events"] != events:
             return 0
@@ -313,6 +324,8 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
         if roomy != s["n_order_events"]:
             if not has_room(s):
                 return GROW
+            if s["n_order_events"] >= s["fold_at"]:
+                fold_journal(s)
             roomy = s["n_order_events"]
         busy = always or s["n_working"] > 0 or s["n_commands"] > 0
         if coasts and not busy and s["event_read"] == roomy:
@@ -355,6 +368,7 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
         s["instant"] = j
         if s["fault"] != 0:
             return FAULT
+    fold_journal(s)
     return DONE if j == count else PAUSE
 
 
@@ -380,34 +394,3 @@ def free_funds(address):  # type: ignore[no-untyped-def]
     if s["account_type"] == AccountType.CASH:
         return c["cash"] - c["reserved"]
     return equity_now(s) - margin_of(s, s["initial_margin"]) - c["reserved"]
-
-
-_U = np.uint64
-_MULTIPLIER = _U(0xBF58476D1CE4E5B9)
-
-
-@jit
-def _stir(h, word):  # type: ignore[no-untyped-def]
-    h = (h ^ _U(word)) * _MULTIPLIER
-    return h ^ (h >> _U(29))
-
-
-@entry("uint64(int64, int64, int64, int64, uint64)")
-def fold(rows, n_rows, width, used, h):  # type: ignore[no-untyped-def]
-    """Fold the first ``used`` words of each of ``n_rows`` records of ``width`` words into h: four lanes of multiply and mix."""
-    words = int64_at(rows, n_rows * width)
-    a = h ^ _U(0x9E3779B97F4A7C15)
-    b = h + _U(0xD1B54A32D192ED03)
-    c = h ^ _U(0x8CB92BA72F3D8DD7)
-    d = h + _U(0xABC98388FB8FAC03)
-    for k in range(n_rows):
-        start = k * width
-        whole = start + used // 4 * 4
-        for w in range(start, whole, 4):
-            a = _stir(a, words[w])
-            b = _stir(b, words[w + 1])
-            c = _stir(c, words[w + 2])
-            d = _stir(d, words[w + 3])
-        for w in range(whole, start + used):
-            a = _stir(a, words[w])
-    return _stir(_stir(_stir(_stir(_stir(h, a), b), c), d), _U(n_rows))

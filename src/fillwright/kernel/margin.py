@@ -99,7 +99,9 @@ def required(s, order, lots, price, fee):  # type: ignore[no-untyped-def]
         return value(instrument, price, lots) + fee
     position = instrument["position"]
     add = max(0, abs(position + order["side"] * lots) - abs(position))
-    worth = muldiv(value(instrument, price, add), s["initial_margin"], RATE_SCALE)
+    worth = value(instrument, price, add)
+    if s["initial_margin"] != RATE_SCALE:
+        worth = muldiv(worth, s["initial_margin"], RATE_SCALE)
     return base(s, instrument["currency"], worth) + base(s, instrument["currency"], fee)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fillwright.kernel._codes import (
     HELD,
     MAKER,
+    NO,
     NOTHING,
     POST_ONLY,
     REDUCE_ONLY,
@@ -143,7 +144,7 @@ def open_bar(s, f, marked):  # type: ignore[no-untyped-def]
     bar["low"] = load_int64(feed["low"], n, row)
     bar["close"] = load_int64(feed["close"], n, row)
     bar["open_time"] = load_int64(feed["open_time"], n, row)
-    bar["close_time"] = load_int64(feed["close_time"], n, row)
+    bar["close_time"] = s["now"]
     bar["volume_left"] = -1
     if feed["volume"] != 0 and s["participation"] >= 0:
         volume = load_int64(feed["volume"], n, row)
@@ -271,7 +272,7 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
     slip = 0 if maker else slippage(bar, reference) * order["side"]
     limited = limit_step(s, bar, order, reference + slip)
     rounded = tick_step(bar, order, reference + slip + limited)
-    lots = fund(s, o, time, lots, reference + slip + limited + rounded, maker)
+    lots = fund(s, o, time, lots, reference + slip + limited + rounded, maker, NO)
     if lots == 0:
         return
     ambiguous = 0

@@ -19,7 +19,7 @@ def _record(*names: str) -> np.dtype[np.void]:
     return np.dtype([(name, np.int64) for name in names])
 
 
-GROWING = ("orders", "order_events", "fills", "postings", "lot_closes", "lots", "commands")
+GROWING = ("orders", "order_events", "fills", "entries", "lot_closes", "lots", "commands")
 """Tables that grow; each has an address, a capacity ``<name>_cap`` and a length ``n_<name>`` in SCALARS."""
 
 TICKET = (
@@ -38,7 +38,7 @@ SCALARS = _record(
     "instruments", "n_instruments", "currencies", "n_currencies", "feeds", "n_feeds", "books", "n_strategies",
     "instants", "n_instants", "offsets", "event_feed", "equity", "n_equity", "params", "state", "timers", "indicators", "driver",
     # the run
-    "uniform", "self", "now", "instant", "stop_at", "first_callback",
+    "digests", "fold_at", "uniform", "self", "now", "instant", "stop_at", "first_callback",
     "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
     "seed", "latency_ns", "account_type", "lots_method", "fill_when", "path", "participation", "clamp_to_range", "reversal",
     "on_short_cash", "off_tick", "deduplicate", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
@@ -46,7 +46,7 @@ SCALARS = _record(
     "policies", "trading_state", "refuse_scale_in", "max_orders", "max_orders_interval", "max_live_orders", "price_collar",
     "max_drawdown", "max_order_value", "max_gross_exposure", "max_net_exposure",
     # working list, queue, totals
-    "work_head", "work_tail", "n_working", "live", "reducing", "liquidating", "entry",
+    "work_head", "work_tail", "n_working", "live", "reducing", "liquidating",
     "open_lots", "intents", "no_change", "rules", "bars", "ambiguous",
     "peak", "trough", "drawdown", "drawdown_peak",
 )  # fmt: skip
@@ -72,7 +72,13 @@ BOOK = _record("position", "head", "tail", "pending", "n_open")
 COMMAND = _record("kind", "order", "arrived_at", "quantity", "limit", "stop", "kept")
 CANCEL, NEW_ORDER, REPLACE = 0, 1, 2
 
-_TABLE_DTYPES: dict[str, np.dtype[np.void]] = {t.name: t.dtype for t in columns.TABLES} | {"commands": COMMAND}
+DIGEST = np.dtype([("words", np.int64), ("folded", np.int64), *((lane, np.uint64) for lane in "abcd")])
+"""Fingerprint of a journal table so far: words of a row, words that are in it, and the lanes."""
+
+JOURNAL = ("order_events", "fills", "entries", "lot_closes")
+"""Tables that only ever grow and are folded into the fingerprint as they do, in the order of their digests."""
+
+_TABLE_DTYPES: dict[str, np.dtype[np.void]] = {t.name: t.packed for t in columns.TABLES} | {"commands": COMMAND}
 
 # What advance returns, and faults that end a run.
 DONE, GROW, PAUSE, STOPPED, FAULT = 0, 1, 2, 3, 4
@@ -83,17 +89,18 @@ ON_BARS, ON_ORDER_EVENT, ON_SESSION_OPEN, ON_SESSION_CLOSE, ON_TIMER = -1, -2, -
 WANTS_BAR, WANTS_BARS, WANTS_ORDER_EVENTS, WANTS_SESSIONS, WANTS_TIMERS = 1, 2, 4, 8, 16
 
 _scalars_row = row_of(SCALARS)
-_order_row = row_of(columns.ORDERS.dtype)
-_order_event_row = row_of(columns.ORDER_EVENTS.dtype)
-_fill_row = row_of(columns.FILLS.dtype)
-_posting_row = row_of(columns.POSTINGS.dtype)
-_lot_close_row = row_of(columns.LOT_CLOSES.dtype)
-_lot_row = row_of(columns.LOTS.dtype)
+_order_row = row_of(columns.ORDERS.packed)
+_order_event_row = row_of(columns.ORDER_EVENTS.packed)
+_fill_row = row_of(columns.FILLS.packed)
+_entry_row = row_of(columns.ENTRIES.packed)
+_lot_close_row = row_of(columns.LOT_CLOSES.packed)
+_lot_row = row_of(columns.LOTS.packed)
 _command_row = row_of(COMMAND)
 _instrument_row = row_of(INSTRUMENT)
 _currency_row = row_of(CURRENCY)
 _feed_row = row_of(FEED)
 _book_row = row_of(BOOK)
+_digest_row = row_of(DIGEST)
 _int64_view = view_of(np.dtype(np.int64))
 _int32_view = view_of(np.dtype(np.int32))
 _uint8_view = view_of(np.dtype(np.uint8))
@@ -107,12 +114,12 @@ load_int32 = word_of(np.dtype(np.int32))
 load_uint8 = word_of(np.dtype(np.uint8))
 """One element of a uint8 array at an address."""
 
-expect_order = next_row(columns.ORDERS.dtype)
-expect_order_event = next_row(columns.ORDER_EVENTS.dtype)
-expect_fill = next_row(columns.FILLS.dtype)
-expect_posting = next_row(columns.POSTINGS.dtype)
-expect_lot_close = next_row(columns.LOT_CLOSES.dtype)
-expect_lot = next_row(columns.LOTS.dtype)
+expect_order = next_row(columns.ORDERS.packed)
+expect_order_event = next_row(columns.ORDER_EVENTS.packed)
+expect_fill = next_row(columns.FILLS.packed)
+expect_entry = next_row(columns.ENTRIES.packed)
+expect_lot_close = next_row(columns.LOT_CLOSES.packed)
+expect_lot = next_row(columns.LOTS.packed)
 
 store_int64 = storing(np.dtype(np.int64))
 """``store_int64(address, length, index, value)`` into an int64 array at an address."""
@@ -161,9 +168,9 @@ def fill_at(s, k):  # type: ignore[no-untyped-def]
 
 
 @jit
-def posting_at(s, k):  # type: ignore[no-untyped-def]
-    """Posting k."""
-    return _posting_row(s["postings"], s["postings_cap"], k)
+def entry_at(s, k):  # type: ignore[no-untyped-def]
+    """Entry k of the books."""
+    return _entry_row(s["entries"], s["entries_cap"], k)
 
 
 @jit
@@ -209,16 +216,22 @@ def book_at(s, k):  # type: ignore[no-untyped-def]
 
 
 @jit
+def digest_at(s, k):  # type: ignore[no-untyped-def]
+    """Digest k, of table k of JOURNAL."""
+    return _digest_row(s["digests"], 4, k)
+
+
+@jit
 def expect_bar(s, i):  # type: ignore[no-untyped-def]
     """Ask for the next bar of instrument i, which an order is about to meet: quiet instants read closes only."""
     feed = feed_at(s, instrument_at(s, i)["feed"])
     offset = 8 * feed["row"]
     prefetch(feed["open_time"] + offset)
-    prefetch(feed["close_time"] + offset)
     prefetch(feed["open"] + offset)
     prefetch(feed["high"] + offset)
     prefetch(feed["low"] + offset)
-    prefetch(feed["volume"] + offset)
+    if s["participation"] >= 0:
+        prefetch(feed["volume"] + offset)
 
 
 class State:
@@ -233,6 +246,8 @@ class State:
         self.feeds = np.zeros(max(feeds, 1), FEED)
         self.books = np.zeros(max(strategies * instruments, 1), BOOK)
         self.books["head"] = self.books["tail"] = -1
+        self.digests = np.zeros(len(JOURNAL), DIGEST)
+        self.digests["words"] = [_TABLE_DTYPES[name].itemsize // 8 for name in JOURNAL]
         self.equity = block(instants, np.dtype(np.int64))
         self.kept: list[Any] = []
         """Arrays that the records point into; they live as long as the state."""
@@ -240,14 +255,14 @@ class State:
         s = self.scalars
         s["n_instruments"], s["n_currencies"], s["n_feeds"], s["n_strategies"] = instruments, currencies, feeds, strategies
         for name, array in (("instruments", self.instruments), ("currencies", self.currencies), ("feeds", self.feeds),
-                            ("books", self.books), ("equity", self.equity)):  # fmt: skip
+                            ("books", self.books), ("digests", self.digests), ("equity", self.equity)):  # fmt: skip
             s[name] = array.ctypes.data
         s["room"] = 4 * instruments + 1024
         s["self"] = self.address
         s["work_head"] = s["work_tail"] = -1
         # An order every 16 bars fits at first: memory that nothing is written to costs nothing, a copy does.
         expected = bars // 16
-        for name, per_order in zip(GROWING, (1, 4, 1, 5, 1, 1, 0), strict=True):
+        for name, per_order in zip(GROWING, (1, 4, 1, 1, 1, 1, 0), strict=True):
             self._allocate(name, 64 + per_order * expected)
         self.grow()
 
@@ -291,7 +306,7 @@ def needs(s):  # type: ignore[no-untyped-def]
     """Rows that one more instant may write to each table of GROWING, at most."""
     live = s["live"] + s["room"]
     fills = live + 2 * s["n_instruments"]
-    return (live, 10 * fills, fills, 5 * fills, s["open_lots"] + 2 * fills, fills, 2 * live)
+    return (live, 10 * fills, fills, fills, s["open_lots"] + 2 * fills, fills, 2 * live)
 
 
 @jit
@@ -302,7 +317,7 @@ def has_room(s):  # type: ignore[no-untyped-def]
         s["n_orders"] + n[0] <= s["orders_cap"]
         and s["n_order_events"] + n[1] <= s["order_events_cap"]
         and s["n_fills"] + n[2] <= s["fills_cap"]
-        and s["n_postings"] + n[3] <= s["postings_cap"]
+        and s["n_entries"] + n[3] <= s["entries_cap"]
         and s["n_lot_closes"] + n[4] <= s["lot_closes_cap"]
         and s["n_lots"] + n[5] <= s["lots_cap"]
         and s["n_commands"] + n[6] <= s["commands_cap"]

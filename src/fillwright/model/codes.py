@@ -189,6 +189,13 @@ class Account(IntEnum):
     CONVERSION = 10
 
 
+class Entry(IntEnum):
+    """Kinds of entries of the books: what postings an entry stands for."""
+
+    FILL = 1
+    TRANSFER = 2
+
+
 class Liquidity(IntEnum):
     """Which side of the market a fill was on."""
 
