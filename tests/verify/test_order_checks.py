@@ -205,6 +205,9 @@ def test_flags_come_from_the_first_event_and_from_what_happened() -> None:
     lives, said = told([("submit", -1), ("accept", -1), ("cancel_request", -1)], [], flags=[0, HELD | 64, HELD])
     assert said.flags == [0, 0, PENDING_CANCEL]
     assert lives[0].fixed == 0
+    # No bits of an order: what the first event says is still held against the others.
+    _, said = told([("submit", -1), ("accept", -1)], [], flags=[-128, 128])
+    assert said.flags == [-128, -128]
 
 
 class Recorder(Audit):
