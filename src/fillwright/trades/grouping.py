@@ -24,7 +24,7 @@ import numpy as np
 from fillwright.journal import Ints, Records, RunRecord
 from fillwright.model.codes import Lots, Stage, TradeGrouping, TradeStatus
 from fillwright.model.columns import TRADES
-from fillwright.portfolio import Portfolio, mul_div
+from fillwright.portfolio import Portfolio, half_even, mul_div
 from fillwright.trades.events import first_fills
 
 _BLOCK = 256
@@ -178,15 +178,10 @@ def share(total: int, quantities: list[int]) -> list[int]:
     """A whole number split by quantity, in order, each part half to even of what is left; the parts add up to it."""
     parts, left = [], sum(quantities)
     for quantity in quantities:
-        part = total if quantity == left else _half_even(total * quantity, left)
+        part = total if quantity == left else half_even(total * quantity, left)
         parts.append(part)
         total, left = total - part, left - quantity
     return parts
-
-
-def _half_even(number: int, divisor: int) -> int:
-    quotient, rest = divmod(number, divisor)
-    return quotient + (2 * rest > divisor or (2 * rest == divisor and quotient & 1))
 
 
 def _slippage(record: RunRecord, view: Portfolio) -> tuple[Ints, Ints]:
@@ -230,7 +225,7 @@ def _take_out(record: RunRecord, slip_open: Ints) -> tuple[Ints, Ints]:
             money[waiting[1]] += int(slip_open[waiting[0]])
             quantity[waiting[1]] += waiting[2]
             waiting = next(entries, None)
-        part = money[lot] if closed == quantity[lot] else _half_even(money[lot] * closed, quantity[lot])
+        part = money[lot] if closed == quantity[lot] else half_even(money[lot] * closed, quantity[lot])
         money[lot] -= part
         quantity[lot] -= closed
         taken[row] = part
@@ -273,7 +268,7 @@ def _average(count: int, trade: Ints, price: Ints, quantity: Ints) -> Ints:
         money, lots = sums.get(mine, (0, 0))
         sums[mine] = money + int(price[row]) * int(quantity[row]), lots + int(quantity[row])
     for mine, (money, lots) in sums.items():
-        out[mine] = _half_even(money, lots)
+        out[mine] = half_even(money, lots)
     return out
 
 
