@@ -49,7 +49,7 @@ VERIFY: dict[str, tuple[str, ...]] = {
     "verify/links.py": ("verify/test_order_checks.py",),
     "verify/ledger.py": (),
     "verify/postings.py": ("verify/test_account_checks.py",),
-    "verify/trades.py": (),
+    "verify/trades.py": ("verify/test_trade_checks.py",),
     "verify/equity.py": ("verify/test_account_checks.py",),
     "verify/orders.py": ("verify/test_order_checks.py",),
     "verify/identity.py": ("verify/test_identity.py",),

@@ -16,7 +16,7 @@ from fillwright.journal import RunRecord
 from fillwright.model.codes import Account, ExitReason, OrderEvent, Stage, TradeGrouping, TradeStatus
 from fillwright.model.instrument import Instrument
 from fillwright.portfolio import Portfolio
-from fillwright.trades.grouping import _extreme, group, share, unrealised
+from fillwright.trades.grouping import _average, _extreme, group, share, unrealised
 
 FINANCING = (Account.INTEREST, Account.DIVIDENDS, Account.FUNDING, Account.BORROW)
 KINDS = ("plain", "crypto", "future", "fx")
@@ -210,6 +210,8 @@ def one_trade(entry: tuple[int, Stage, int], leave: tuple[int, Stage, int] | Non
         ((1, Stage.FIRST, 110), (1, Stage.SECOND, 90), -20, 0, 0),
         ((1, Stage.OPEN, 102), (1, Stage.CLOSE, 104), -12, 8, 0),
         ((1, Stage.FIRST, 110), (1, Stage.CLOSE, 104), -6, 0, 0),
+        ((1, Stage.FIRST, 95), (1, Stage.SECOND, 97), 0, 2, 0),
+        ((1, Stage.FIRST, 109), (1, Stage.SECOND, 108), -1, 0, 0),
         # Still open: to the close of the last bar.
         ((2, Stage.CLOSE, 100), None, -1, 1, 1),
         ((3, Stage.CLOSE, 100), None, 0, 0, 0),
@@ -225,6 +227,44 @@ def test_excursions_of_a_short_trade_are_mirrored() -> None:
     assert (int(trade["mae"]), int(trade["mfe"])) == (-10, 10)
     trade = one_trade((1, Stage.OPEN, 102), (2, Stage.CLOSE, 100), side=-1)
     assert (int(trade["mae"]), int(trade["mfe"])) == (-18, 22)
+
+
+@pytest.mark.parametrize(
+    "prices, average", [((100, 101), 100), ((101, 102), 102), ((-1, 0), 0), ((100, 100, 101), 100), ((7,), 7)]
+)
+def test_an_average_price_is_half_even_and_nothing_is_added(prices: tuple[int, ...], average: int) -> None:
+    """Also where each price counts a thousand times, and where another trade's pieces lie between."""
+    count = len(prices)
+    for lots in (1, 1000):
+        trade = np.array([2, *([1, 2] * count)])
+        price = np.array([50, *(number for own in prices for number in (own, 50))])
+        found = _average(4, trade, price, np.full(len(trade), lots))
+        assert found.tolist() == [0, average, 50, 0]
+    weighted = _average(1, np.zeros(2, np.int64), np.array([10, 20]), np.array([3, 1]))
+    assert weighted.tolist() == [12]  # 12.5
+
+
+def costs_of(deals: list[tuple[int, int]], lots: str = "fifo") -> dict[TradeGrouping, list[int]]:
+    """Slippage cost of each trade for every grouping, in units of 10^-4, where (side, lots) are filled one unit (10^4) worse."""
+    record = played([(side, quantity, 10_000) for side, quantity in deals], lots, slip=2)
+    return {how: group(record, how)["slippage_cost"].tolist() for how in TradeGrouping}
+
+
+def test_slippage_is_shared_by_what_a_fill_closes_and_opens() -> None:
+    """Two units of slippage and one of spread, less one of the tick: 2 hundredths a lot, 20,000 money units."""
+    unit = 20_000
+    assert costs_of([(1, 3), (-1, 4), (1, 2)]) == {
+        TradeGrouping.LOT: [6 * unit, 2 * unit, unit],
+        TradeGrouping.FILL_TO_FILL: [6 * unit, 2 * unit, unit],
+        TradeGrouping.FLAT_TO_FLAT: [6 * unit, 2 * unit, unit],
+    }
+    assert costs_of([(1, 3), (1, 2), (-1, 4)]) == {
+        TradeGrouping.LOT: [6 * unit, 3 * unit],
+        TradeGrouping.FILL_TO_FILL: [6 * unit, 2 * unit, unit],
+        TradeGrouping.FLAT_TO_FLAT: [9 * unit],
+    }
+    average = costs_of([(1, 3), (1, 2), (-1, 4), (1, 2), (-1, 1)], "average")
+    assert average[TradeGrouping.FILL_TO_FILL] == [8 * unit, 2 * unit, 2 * unit]
 
 
 def test_no_fills_no_trades() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fillwright.verify.audit import Audit
 from fillwright.verify.reading import Currency, Folder, Instrument, Sheet
 
 TEXTS = ("account", "strategy", "symbol", "currency", "side", "exit_reason", "rule_id", "tag", "status")
@@ -43,3 +44,14 @@ def sheet(name: str, columns: dict[str, list[Any]]) -> Sheet:
 def columns_of(names: str, rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
     """Rows, column by column."""
     return {name: [row[k] for row in rows] for k, name in enumerate(names.split())}
+
+
+class Recorder(Audit):
+    """Keeps what each column must hold."""
+
+    def __init__(self, folder: Folder) -> None:
+        super().__init__(folder)
+        self.expected: dict[str, Any] = {}
+
+    def column(self, table: str, column: str, expected: Any) -> None:
+        self.expected[f"{table}.{column}"] = expected

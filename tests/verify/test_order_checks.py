@@ -11,6 +11,7 @@ from fillwright.verify.audit import Audit, Check
 from fillwright.verify.lifecycle import HELD, PENDING_CANCEL
 from fillwright.verify.links import TERMS, _terms
 from fillwright.verify.orders import _Life, _limits, _order_of_times, _replay, check_orders
+from verify.planted import Recorder
 
 TEXTS = ("event", "reason", "side")
 
@@ -210,17 +211,6 @@ def test_flags_come_from_the_first_event_and_from_what_happened() -> None:
     assert said.flags == [-128, -128]
 
 
-class Recorder(Audit):
-    """Keeps what each column must hold."""
-
-    def __init__(self, folder: Tables) -> None:
-        super().__init__(folder)  # type: ignore[arg-type]
-        self.expected: dict[str, list[Any]] = {}
-
-    def column(self, table: str, column: str, expected: Any) -> None:
-        self.expected[f"{table}.{column}"] = expected
-
-
 def test_every_column_of_orders_and_events_is_compared() -> None:
     """Order 0 is filled beyond its limit and before it arrived, 1 was never heard of, 2 is partly filled, its flags are wrong."""
     tables = Tables(
@@ -234,7 +224,7 @@ def test_every_column_of_orders_and_events_is_compared() -> None:
             "limit_price": [7] * 6,
         },
     )  # fmt: skip
-    audit = Recorder(tables)
+    audit = Recorder(tables)  # type: ignore[arg-type]
     check_orders(audit, [70, 80], np.array([8, 7], np.int64))
     before = ["initialized", "pending_new", "new", "initialized", "pending_new", "pending_new"]
     assert audit.expected == {

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fillwright.journal import Ints, Records, RunRecord
-from fillwright.model.codes import Lots, Stage, TradeGrouping, TradeStatus
+from fillwright.model.codes import Lots, Side, Stage, TradeGrouping, TradeStatus
 from fillwright.model.columns import TRADES
 from fillwright.portfolio import Portfolio, half_even, mul_div
 from fillwright.trades.events import first_fills
@@ -111,7 +111,7 @@ def _ends(record: RunRecord, pieces: _Pieces, out: Records) -> None:
     fills, orders, closes = (record.tables[name] for name in ("fills", "orders", "lot_closes"))
     first = np.full(pieces.count, len(fills), np.int64)
     np.minimum.at(first, pieces.entry_trade, pieces.entry_fill)
-    last = np.full(pieces.count, -1, np.int64)
+    last = np.zeros(pieces.count, np.int64)
     np.maximum.at(last, pieces.exit_trade, closes["fill_id"])
     is_open = np.zeros(pieces.count, np.bool_)
     is_open[pieces.rest_trade] = True
@@ -168,7 +168,7 @@ def unrealised(record: RunRecord, view: Portfolio) -> Ints:
         for strategy in np.unique(lots["strategy"][mine]).tolist():
             rows = mine[lots["strategy"][mine] == strategy]
             quantity = lots["side"][rows] * lots["remaining"][rows]
-            total = int(mul_div(np.array([mark]), np.array([int(quantity.sum()) * mul]), div)[0])
+            total = half_even(mark * int(quantity.sum()) * mul, div)
             value[rows] = share(total, lots["remaining"][rows].tolist())
     value[rest] -= lots["cost"][rest]
     return value
@@ -185,7 +185,7 @@ def share(total: int, quantities: list[int]) -> list[int]:
 
 
 def _slippage(record: RunRecord, view: Portfolio) -> tuple[Ints, Ints]:
-    """What the steps of the price cost, as money: (of each fill's opening part, of each lot close's closing part)."""
+    """What the steps of the price cost, as money: (of each fill's opening part, if any, of each lot close's closing part)."""
     fills, closes = record.tables["fills"], record.tables["lot_closes"]
     steps = fills["side"] * (fills["spread"] + fills["slippage"] + fills["impact"] + fills["limit"] + fills["tick"])
     total = np.zeros(len(fills), np.int64)
@@ -196,8 +196,7 @@ def _slippage(record: RunRecord, view: Portfolio) -> tuple[Ints, Ints]:
         total[rows] = mul_div(steps[rows], fills["quantity"][rows] * mul, div)
     opened = fills["quantity"] - fills["closing_quantity"]
     pieces = np.bincount(closes["fill_id"], minlength=len(fills)) + (opened > 0)
-    slip_open = np.where(opened > 0, total, 0)
-    slip_close = total[closes["fill_id"]]
+    slip_open, slip_close = total.copy(), total[closes["fill_id"]]
     # Only fills with several pieces are shared out one by one: their lot closes in order, then what they opened.
     shared = np.flatnonzero(pieces[closes["fill_id"]] > 1)
     by_fill: dict[int, list[int]] = {}
@@ -225,7 +224,7 @@ def _take_out(record: RunRecord, slip_open: Ints) -> tuple[Ints, Ints]:
             money[waiting[1]] += int(slip_open[waiting[0]])
             quantity[waiting[1]] += waiting[2]
             waiting = next(entries, None)
-        part = money[lot] if closed == quantity[lot] else half_even(money[lot] * closed, quantity[lot])
+        part = half_even(money[lot] * closed, quantity[lot])
         money[lot] -= part
         quantity[lot] -= closed
         taken[row] = part
@@ -280,7 +279,7 @@ def _excursions(record: RunRecord, view: Portfolio, out: Records) -> None:
         trades = out[rows]
         feed = record.market.execution_feed(instrument)
         closed = trades["status"] == TradeStatus.CLOSED
-        exit_fill = np.maximum(trades["exit_fill"], 0)
+        exit_fill = trades["exit_fill"]  # -1, a fill like any other, where what follows is of closed trades only
         entry_bar = np.searchsorted(feed.close_time, fills["instant"][trades["entry_fill"]], "left")
         end = int(record.instants[-1]) if len(record.instants) else 0
         last_bar = int(np.searchsorted(feed.close_time, end, "right")) - 1
@@ -299,7 +298,7 @@ def _excursions(record: RunRecord, view: Portfolio, out: Records) -> None:
         later = np.flatnonzero(~at_open & (exit_bar > entry_bar))
         close = feed.close[entry_bar[later]]
         low[later], high[later] = np.minimum(low[later], close), np.maximum(high[later], close)
-        entry, is_long = trades["entry_price"], trades["side"] > 0
+        entry, is_long = trades["entry_price"], trades["side"] == Side.BUY
         out["bars_held"][rows] = exit_bar - entry_bar
         out["mae"][rows] = np.minimum(0, np.where(is_long, low - entry, entry - high))
         out["mfe"][rows] = np.maximum(0, np.where(is_long, high - entry, entry - low))
