@@ -297,3 +297,21 @@ def test_prices_of_trailing_orders_move_without_events_and_nothing_else_does(mov
         assert all(check.ok for check in audit.checks), audit.checks
     else:
         assert said.detail == f"order_events.parquet row 1 column {moved}: accept does not change it"
+
+
+@pytest.mark.parametrize(
+    "event, may", [("accept", ()), ("shrink", ("quantity",)), ("replace", TERMS), ("replace_request", TERMS)]
+)
+@pytest.mark.parametrize("moved", TERMS)
+def test_shrinking_changes_the_quantity_and_a_replace_all_terms(moved: str, event: str, may: tuple[str, ...]) -> None:
+    """What is only requested is not in force, so that the order still has the old terms."""
+    now = 10 if event == "replace_request" else 12
+    events = {"event": ["submit", event], "order_id": [0, 0]} | {name: [10, 12 if name == moved else 10] for name in TERMS}
+    orders = {"trail_unit": [0]} | {name: [now if name == moved else 10] for name in TERMS}
+    tables = Tables(orders=orders, order_events=events)
+    for sheet in tables.sheets.values():
+        sheet.decimals = ()  # type: ignore[attr-defined]
+    audit = Audit(tables)  # type: ignore[arg-type]
+    _terms(audit)
+    words = "" if moved in may else f"order_events.parquet row 1 column {moved}: {event} does not change it"
+    assert [check for check in audit.checks if not check.ok] == ([Check("order_events.terms", False, 2, words)] if words else [])
