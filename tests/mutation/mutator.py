@@ -25,7 +25,7 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "add": "subtract", "subtract": "add"}
 SIDES = {"left": "right", "right": "left"}
-ANY_ORDER = ("min", "max", "minimum", "maximum", "array_equal", "broadcast_arrays")
+ANY_ORDER = ("min", "max", "minimum", "maximum", "array_equal", "broadcast_arrays", "choose")
 """Functions whose arguments are not swapped, since it makes no difference."""
 EITHER_WAY = {
     "muldiv": 0,

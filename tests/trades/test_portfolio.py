@@ -14,8 +14,8 @@ from tiny_ledger import MINUTE, Tiny, half_even, make_market, scenario, setting
 from fillwright.data.market import build_market
 from fillwright.errors import CheckFailed
 from fillwright.model.codes import OrderEvent, Stage
-from fillwright.model.instrument import Instrument
-from fillwright.portfolio import Books, Portfolio, equity_table, marks, mul_div, positions
+from fillwright.model.instrument import Currency, Instrument
+from fillwright.portfolio import Books, Portfolio, _changes, equity_table, marks, mul_div, positions
 
 KINDS = ("plain", "crypto", "future", "fx")
 whole = st.integers(-(2**62), 2**62)
@@ -73,6 +73,14 @@ def test_mul_div_up_to_the_bounds_of_64_bits_and_not_beyond(divisor: int) -> Non
     for factor in (2 * divisor, 3 * divisor, 2**62):
         with pytest.raises(OverflowError):
             mul_div(np.array([2**62, 1]), factor, divisor)
+
+
+@pytest.mark.parametrize("divisor", (2, 3, 4, 5))
+def test_mul_div_of_large_factors_that_never_meet(divisor: int) -> None:
+    """The largest product would not fit 64 bits, the products do."""
+    a, b = [2**40, 1, 3, -(2**39) + 1], [1, 2**40 + 1, 2**20 + 1, 3]
+    exact = [half_even(x * y, divisor) for x, y in zip(a, b, strict=True)]
+    assert mul_div(np.array(a), np.array(b), divisor).tolist() == exact
 
 
 def test_mul_div_of_nothing_and_by_nothing() -> None:
@@ -232,9 +240,11 @@ def test_postings_and_fills_after_the_last_stored_instant_count_nowhere() -> Non
         whole, books = Portfolio(record).books, Portfolio(cut).books
         for name in ("cash", "value", "base", "cash_base"):
             assert getattr(books, name).tolist() == getattr(whole, name)[..., :end].tolist()
-        late = record.tables["fills"][record.tables["fills"]["symbol"] == 0]
-        late = late[late["instant"] > (record.instants[end - 1] if end else 0)]
-        assert len(late) and Portfolio(cut).last_price(0) == late["price"][-1]
+        for symbol in range(4):
+            late = record.tables["fills"][record.tables["fills"]["symbol"] == symbol]
+            late = late[late["instant"] > (record.instants[end - 1] if end else 0)]
+            assert Portfolio(cut).last_price(symbol) == late["price"][-1]
+    assert len({int(price) for price in late["price"][-2:]}) == 2
     assert Portfolio(record).last_price(0) == record.market.execution_feed(0).close[-1]
 
 
@@ -270,6 +280,21 @@ def test_a_balance_of_one_unit_needs_a_rate(balance: int) -> None:
         _ = view.books
     rates[1] = [0] * 7 + [1]
     assert view.books.base[1].tolist() == [0] * 8
+
+
+def test_balances_are_turned_into_the_decimals_of_the_accounts_currency() -> None:
+    record = scenario("fx", 0, bars=4)
+    view = Portfolio(replace(record, currencies=(Currency("USD", 2), Currency("EUR", 3), Currency("JPY", 0))))
+    view.__dict__["_valued"] = np.array([[5] * 4, [1_000] * 4, [100] * 4]), []
+    view._cash = lambda: np.array([[7] * 4, [2_000] * 4, [300] * 4])  # type: ignore[method-assign]
+    view._rate = lambda currency: np.full(4, (0, 11 * 10**11, 10**10)[currency])  # type: ignore[method-assign]
+    assert view.books.base[:, 0].tolist() == [12, 330, 400]
+    assert view.books.cash_base.tolist() == [7 + 220 + 300] * 4
+
+
+def test_of_nothing_nothing_has_to_be_said() -> None:
+    where, number = _changes(np.zeros(0, np.bool_), np.zeros(0, np.int64))
+    assert (where.tolist(), number.tolist()) == ([], [])
 
 
 def test_rates_of_pairs_either_way_round() -> None:

@@ -173,6 +173,21 @@ def test_range_extremes_are_those_of_slices(values: np.ndarray, ranges: list[tup
     ]
 
 
+@pytest.mark.parametrize("length", (256, 512, 513, 1024, 5 * 256, 20 * 256 + 37))
+def test_range_extremes_across_whole_blocks(length: int) -> None:
+    """Ranges that begin and end on a block, just beside it and anywhere, from one value to all."""
+    rng = np.random.default_rng(length)
+    values = rng.integers(-1000, 1000, length)
+    edges = sorted({edge for block in range(0, length + 1, 256) for edge in (block - 1, block, block + 1) if 0 <= edge <= length})
+    ranges = np.array([(a, b) for a in [*edges, 100] for b in [*edges, length] if a < b])
+    start, stop = rng.permutation(ranges).T
+    for choose in (np.minimum, np.maximum):
+        expected = [int(choose.reduce(values[a:b])) for a, b in zip(start, stop, strict=True)]
+        assert _extreme(choose, values, start, stop).tolist() == expected
+        few = [_extreme(choose, values, start[k : k + 1], stop[k : k + 1])[0] for k in range(0, len(start), 7)]
+        assert few == expected[::7]
+
+
 BARS = np.array([[100, 105, 95, 102], [102, 110, 90, 104], [104, 120, 80, 100], [100, 101, 99, 100]], np.int64)
 
 
@@ -265,6 +280,17 @@ def test_slippage_is_shared_by_what_a_fill_closes_and_opens() -> None:
     }
     average = costs_of([(1, 3), (1, 2), (-1, 4), (1, 2), (-1, 1)], "average")
     assert average[TradeGrouping.FILL_TO_FILL] == [8 * unit, 2 * unit, 2 * unit]
+
+
+@pytest.mark.parametrize("step", ("spread", "slippage", "impact", "limit", "tick"))
+def test_every_step_of_the_price_costs(step: str) -> None:
+    """Three lots bought 5 units of 10^4 dearer, sold 2 units dearer: the latter is a gain."""
+    record = played([(1, 3, 10_000), (-1, 3, 10_100)])
+    fills = record.tables["fills"]
+    for name in ("spread", "slippage", "impact", "limit", "tick"):
+        fills[name] = [5, 2] if name == step else 0
+    for how in TradeGrouping:
+        assert group(record, how)["slippage_cost"].tolist() == [3 * (5 - 2) * 10_000]
 
 
 def test_no_fills_no_trades() -> None:

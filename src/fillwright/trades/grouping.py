@@ -149,7 +149,7 @@ def _sums(record: RunRecord, view: Portfolio, pieces: _Pieces, out: Records, how
     else:
         np.add.at(cost, pieces.entry_trade, slip_open[pieces.entry_fill])
     out["gross_pnl"], out["fees"], out["slippage_cost"] = gross, fees, cost
-    out["net_pnl"] = gross - fees + out["financing"]
+    out["net_pnl"] = gross - fees
 
 
 def unrealised(record: RunRecord, view: Portfolio) -> Ints:
