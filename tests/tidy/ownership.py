@@ -199,7 +199,7 @@ OWNERS: dict[str, dict[str, str]] = {
     "scalars": {
         "kernel.arrivals": "n_commands",
         "kernel.exits": "t_take t_loss",
-        "kernel.orders": "n_orders n_order_events work_head work_tail n_working live reducing liquidating fault fault_a fault_b",
+        "kernel.orders": "n_orders n_order_events work_head work_tail n_working priced live reducing liquidating fault fault_a fault_b",
         "kernel.matching": "n_fills ambiguous",
         "kernel.ledger": "n_entries n_lot_closes n_lots open_lots",
         "kernel.digest": "fold_at",

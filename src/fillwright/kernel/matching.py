@@ -69,6 +69,7 @@ from fillwright.kernel.state import (
     instrument_at,
     load_int64,
     load_uint8,
+    needs_range,
     order_at,
     order_event_at,
 )
@@ -140,8 +141,12 @@ def open_bar(s, f, marked):  # type: ignore[no-untyped-def]
     bar = instrument_at(s, i)
     bar["bar"] = row
     bar["open"] = load_int64(feed["open"], n, row)
-    bar["high"] = load_int64(feed["high"], n, row)
-    bar["low"] = load_int64(feed["low"], n, row)
+    if needs_range(s):
+        bar["high"] = load_int64(feed["high"], n, row)
+        bar["low"] = load_int64(feed["low"], n, row)
+    else:  # nobody asks for them: memory that is far away is not read
+        bar["high"] = bar["open"]
+        bar["low"] = bar["open"]
     bar["close"] = load_int64(feed["close"], n, row)
     bar["open_time"] = load_int64(feed["open_time"], n, row)
     bar["close_time"] = s["now"]

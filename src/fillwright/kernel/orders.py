@@ -174,6 +174,8 @@ def close_order(s, o, time):  # type: ignore[no-untyped-def]
         s["liquidating"] -= 1
     if order["accepted"] != 0:
         unlink(s, o)
+        if order["type"] != OrderType.MARKET:
+            s["priced"] -= 1
 
 
 @jit
@@ -431,6 +433,8 @@ def release(s, o, time):  # type: ignore[no-untyped-def]
 def accept(s, o, time):  # type: ignore[no-untyped-def]
     """The broker has the order: it works from now on."""
     order_at(s, o)["accepted"] = 1
+    if order_at(s, o)["type"] != OrderType.MARKET:
+        s["priced"] += 1
     emit(s, o, OrderEvent.ACCEPT, time, 0)
     link_last(s, o)
 

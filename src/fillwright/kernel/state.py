@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fillwright.kernel._codes import BarPath, OrderType
 from fillwright.kernel._jit import jit, next_row, prefetch, row_of, storing, view_of, word_of
 from fillwright.kernel.blocks import block
 from fillwright.model import columns
@@ -46,7 +47,7 @@ SCALARS = _record(
     "policies", "trading_state", "refuse_scale_in", "max_orders", "max_orders_interval", "max_live_orders", "price_collar",
     "max_drawdown", "max_order_value", "max_gross_exposure", "max_net_exposure",
     # working list, queue, totals
-    "work_head", "work_tail", "n_working", "live", "reducing", "liquidating",
+    "work_head", "work_tail", "n_working", "priced", "live", "reducing", "liquidating",
     "open_lots", "intents", "no_change", "rules", "bars", "ambiguous",
     "peak", "trough", "drawdown", "drawdown_peak",
 )  # fmt: skip
@@ -222,14 +223,21 @@ def digest_at(s, k):  # type: ignore[no-untyped-def]
 
 
 @jit
+def needs_range(s):  # type: ignore[no-untyped-def]
+    """Whether highs and lows matter: a working order waits for a price, prices are kept within the range, or the path needs them."""
+    return s["priced"] != 0 or s["clamp_to_range"] != 0 or s["path"] != BarPath.DIRECTION
+
+
+@jit
 def expect_bar(s, i):  # type: ignore[no-untyped-def]
     """Ask for the next bar of instrument i, which an order is about to meet: quiet instants read closes only."""
     feed = feed_at(s, instrument_at(s, i)["feed"])
     offset = 8 * feed["row"]
     prefetch(feed["open_time"] + offset)
     prefetch(feed["open"] + offset)
-    prefetch(feed["high"] + offset)
-    prefetch(feed["low"] + offset)
+    if s["t_type"] != OrderType.MARKET or needs_range(s):
+        prefetch(feed["high"] + offset)
+        prefetch(feed["low"] + offset)
     if s["participation"] >= 0:
         prefetch(feed["volume"] + offset)
 
