@@ -164,8 +164,23 @@ class Portfolio:
 
     def mark(self, instrument: int) -> Ints:
         """int64[m]: the instrument's mark in price units at each stored instant, 0 before its first bar."""
-        close = self.record.market.execution_feed(instrument).close
-        return np.append(0, close)[self.bar_of(instrument) + 1]
+        feed = self.record.market.execution_feed(instrument)
+        rows = self.bar_of(instrument)
+        if feed.ask_close is None:
+            return np.append(0, feed.close)[rows + 1]
+        marks = feed.middle(np.maximum(rows, 0))
+        if self.record.config.account.mark == "exit_side":
+            held, known = self._held_at(instrument), np.maximum(rows, 0)
+            marks = np.where(held > 0, feed.close[known], np.where(held < 0, feed.ask_close[known], marks))
+        return np.where(rows < 0, 0, marks)
+
+    def _held_at(self, instrument: int) -> Ints:
+        """int64[m]: lots of the instrument held at each stored instant, of all strategies."""
+        fills = self.record.tables["fills"]
+        mine = fills[fills["symbol"] == instrument]
+        steps = np.zeros(len(self.record.instants) + 1, np.int64)
+        np.add.at(steps, self.at(mine["instant"]), mine["side"] * mine["quantity"])
+        return np.cumsum(steps[:-1])
 
     def last_price(self, instrument: int) -> int:
         """The last mark of a traded instrument; where a fill came after the last stored instant (the run failed), its price."""

@@ -13,6 +13,7 @@ import numpy as np
 from fillwright.broker import InstrumentTerms, Terms
 from fillwright.coordinator.memory import lay_out
 from fillwright.data.fx import FxSource
+from fillwright.data.kinds import ASK_COLUMNS, KINDS, SIZE_COLUMNS
 from fillwright.data.market import Feed, Market, build_market
 from fillwright.journal import Tables
 from fillwright.kernel import exits, intake
@@ -53,11 +54,15 @@ class _Play:
         self.scenario = scenario
         self.state = state
         self.error: BaseException | None = None
+        self.last = -1
 
     def __call__(self, address: int, kind: int, instant: int) -> int:
         try:
-            for command in self.scenario.flow.get(int(self.state.scalars["now"]), ()):
-                self.give(command)
+            now = int(self.state.scalars["now"])
+            if now != self.last:  # of several instants of one time the first
+                self.last = now
+                for command in self.scenario.flow.get(now, ()):
+                    self.give(command)
         except BaseException as error:
             self.error = error
             return 1
@@ -138,7 +143,10 @@ def run_engine(scenario: Scenario) -> Journal:
     assert s["open_lots"] == np.count_nonzero(state.table("lots")["remaining"])
     tables = Tables(state)
     counters = {name: int(s[name]) for name in ("intents", "no_change")}
-    return journal_of(tables, market.instants[: s["n_equity"]], state.equity[: s["n_equity"]], counters)
+    every, instants = settings.equity_every, market.instants
+    if every:
+        instants = instants[np.append(np.diff(instants // every) != 0, True)]
+    return journal_of(tables, instants, state.equity[: s["n_equity"]], counters)
 
 
 def terms_of(scenario: Scenario) -> Terms:
@@ -195,6 +203,10 @@ def terms_of(scenario: Scenario) -> Terms:
         max_order_value=some(x.max_order_value),
         max_gross_exposure=some(x.max_gross_exposure),
         max_net_exposure=some(x.max_net_exposure),
+        trigger=x.trigger,
+        mark_by=x.mark_by,
+        max_age=some(x.max_age),
+        equity_every=x.equity_every,
     )
 
 
@@ -205,6 +217,14 @@ def market_of(scenario: Scenario) -> Market:
         times = {name: np.array([getattr(bar, name) for bar in bars], np.int64) for name in ("open_time", "close_time")}
         prices = {name: np.array([getattr(bar, name) for bar in bars], np.int64) for name in ("open", "high", "low", "close")}
         has_volume = bars[0].volume is not None
+        kind = KINDS[bars[0].kind]
+        asks = (
+            {name: np.array([bar.ask[k] for bar in bars], np.int64) for k, name in enumerate(ASK_COLUMNS)} if bars[0].ask else {}
+        )
+        sizes = {
+            name: np.array([getattr(bar, name) for bar in bars], np.int64) if getattr(bars[0], name) is not None else None
+            for name in SIZE_COLUMNS
+        }
         feeds.append(
             Feed(
                 symbol=instrument.symbol,
@@ -213,8 +233,11 @@ def market_of(scenario: Scenario) -> Market:
                 execution=True,
                 volume=np.array([bar.volume for bar in bars], np.int64) if has_volume else None,
                 day_last=np.array([bar.day_last for bar in bars], np.uint8),
+                kind=kind,
                 **times,
                 **prices,
+                **asks,
+                **sizes,
             )
         )
     return build_market(scenario.instruments, feeds)

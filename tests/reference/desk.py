@@ -118,6 +118,8 @@ class Desk:
     def _lots_for(self, instrument: int, money: int) -> int:
         """Largest quantity whose value with slippage and fee is within money of the account's currency."""
         mark, tick = self.broker.mark(instrument), self.broker.scenario.instruments[instrument].tick
+        if instrument in self.broker.standing:
+            mark = max(mark, self.broker.standing[instrument].bar.ask[3])
         price = mark + muldiv(mark, self.settings.slippage_rate, RATE) + self.settings.slippage_ticks * tick
         quote = self.books.quote[instrument]
 

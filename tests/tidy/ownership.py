@@ -189,12 +189,17 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.margin": "mark value",
         "kernel.advance": "mark value bar",
         "kernel.matching": "bar volume_left path open first second close high low open_time close_time",
-        "coordinator.memory": "feed currency mul div tick price_scale lot_scale slip_rate slip_ticks fee_order fee_unit fee_taker "
-        "fee_maker fee_min fee_max through max_position max_order safe_lots bar volume_left",
+        "kernel.quotes": "bar volume_left path open first second close high low open_time close_time quote_row bid ask bid_left ask_left "
+        "ask_open ask_first ask_second ask_close",
+        "kernel.sides": "volume_left bid_left ask_left",
+        "coordinator.memory": "kind quote_row feed currency mul div tick price_scale lot_scale slip_rate slip_ticks fee_order fee_unit "
+        "fee_taker fee_maker fee_min fee_max through max_position max_order safe_lots bar volume_left",
     },
     "feeds": {
         "kernel.advance": "row",
-        "coordinator.memory": "instrument execution timeframe n open_time close_time open high low close volume day_last",
+        "coordinator.memory": "instrument execution timeframe n kind open_time close_time open high low close volume day_last ask_open "
+        "ask_high ask_low ask_close bid_size ask_size",
+        "strategy.desk": "silent",
     },
     "scalars": {
         "kernel.arrivals": "n_commands",
@@ -203,7 +208,7 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.matching": "n_fills ambiguous",
         "kernel.ledger": "n_entries n_lot_closes n_lots open_lots",
         "kernel.digest": "fold_at",
-        "kernel.advance": "n_equity now instant event_read bars peak trough drawdown drawdown_peak liquidating fault fault_a",
+        "kernel.advance": "n_equity now instant event_read bars peak trough drawdown drawdown_peak liquidating fault fault_a equity_next",
         "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size",
         "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop",
         "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap entries entries_cap lot_closes "
@@ -212,7 +217,8 @@ OWNERS: dict[str, dict[str, str]] = {
         "coordinator.memory": "instants n_instants offsets event_feed timers uniform now stop_at seed latency_ns account_type lots_method "
         "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate flat_day_end flat_run_end "
         "initial_margin maintenance_margin max_open_positions max_position_fraction policies refuse_scale_in max_orders "
-        "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough",
+        "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough "
+        "trigger mark_by max_age equity_every quoted moments",
         "coordinator.runner": "stop_at first_callback calling",
         "coordinator.checkpoint": "instant",
         "order_manager": "room trading_state",

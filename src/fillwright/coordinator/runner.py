@@ -30,7 +30,7 @@ from fillwright.coordinator.checkpoint import Cuts, instant_after
 from fillwright.coordinator.fingerprint import input_fingerprint, journal_fingerprint
 from fillwright.coordinator.interrupt import listening
 from fillwright.coordinator.isolation import Snapshot
-from fillwright.coordinator.memory import lay_out
+from fillwright.coordinator.memory import lay_out, sampling
 from fillwright.coordinator.origin import DECLARED, Origin, facts_of
 from fillwright.coordinator.watch import audit
 from fillwright.data.fx import FxSource, rate_sources
@@ -505,13 +505,21 @@ class Run:
         return input_fingerprint(self.config, self.market, self._driver.describe() | origin)
 
     def _sampled(self, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Instants at which an execution feed had a bar: those at which equity is stored."""
-        market = self.market
-        if all(feed.execution for feed in market.feeds):
+        """Instants at which an execution feed had a row, of each interval the last: those at which equity is stored."""
+        market, memory, every = self.market, self._memory, sampling(self.market, self._terms)
+        if not every and all(feed.execution for feed in market.feeds):
             return market.instants[:count]
-        execution = np.array([feed.execution for feed in market.feeds])
-        executed = np.add.reduceat(execution[market.event_feed].astype(np.int64), market.offsets[:-1]) > 0
-        return market.instants[executed][:count]
+        if memory is None:
+            return market.instants[:0]
+        done = int(memory.scalars["instant"])
+        instants, offsets = memory.kept[0][:done], memory.kept[1][: done + 1]
+        trading = np.array([feed.execution for feed in market.feeds])[market.event_feed[: offsets[-1]]]
+        before = np.concatenate(([0], np.cumsum(trading)))[offsets]
+        found = np.asarray(instants[before[1:] > before[:-1]], np.int64)
+        if every and len(found):
+            number = found // every
+            found = found[np.append(number[1:] != number[:-1], True)]
+        return found[:count]
 
 
 def run(

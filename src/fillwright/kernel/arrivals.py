@@ -5,9 +5,10 @@ Rules: ``docs/execution_rules.md`` §1 and §3.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import NOTHING, OrderEvent, Reason, TimeInForce
+from fillwright.kernel._codes import NOTHING, DataKind, OrderEvent, Reason, TimeInForce
 from fillwright.kernel._jit import jit
 from fillwright.kernel.orders import accept_new, cancel_arrives, end_order, is_live, replace_arrives
+from fillwright.kernel.quotes import meet_standing
 from fillwright.kernel.state import (
     CANCEL,
     NEW_ORDER,
@@ -21,11 +22,13 @@ from fillwright.kernel.state import (
 
 @jit
 def _under_way(s, i, time):  # type: ignore[no-untyped-def]
-    """Whether the next bar of instrument i began before this time."""
+    """Whether the next bar of instrument i began before this time; of quotes and prints, whether the next one is known by then."""
     feed = feed_at(s, instrument_at(s, i)["feed"])
     row = feed["row"]
     if row >= feed["n"]:
         return False
+    if feed["kind"] != DataKind.BARS:  # a quote that is known when the command arrives is there before it
+        return load_int64(feed["close_time"], feed["n"], row) <= time
     if s["uniform"] != 0 and row > 0 and time <= load_int64(s["instants"], s["n_instants"], row - 1):
         return False  # bars do not overlap; the time of the last one is at hand, that of the next one is not yet
     return load_int64(feed["open_time"], feed["n"], row) < time
@@ -46,8 +49,14 @@ def move_command(s, start, end):  # type: ignore[no-untyped-def]
 
 @jit
 def process_arrivals(s):  # type: ignore[no-untyped-def]
-    """Commands that have arrived by now reach the broker, first in first out, unless their instrument's bar is under way."""
+    """Commands that have arrived by now reach the broker, first in first out, unless their instrument's bar is under way.
+
+    New and replaced orders of one time in a row are all there before they meet the quote that stands.
+    """
     now = s["now"]
+    quoted = s["quoted"] != 0
+    fresh = False
+    since = 0
     waiting = 0
     for k in range(s["n_commands"]):
         command = command_at(s, k)
@@ -57,13 +66,22 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
             if waiting != k:
                 move_command(s, k, waiting)
             waiting += 1
-        elif command["kind"] == NEW_ORDER:
+            continue
+        if fresh and (time != since or command["kind"] != NEW_ORDER):
+            meet_standing(s, since)
+            fresh = False
+        if quoted and command["kind"] != CANCEL:
+            fresh = True
+            since = time
+        if command["kind"] == NEW_ORDER:
             accept_new(s, o, time)
         elif command["kind"] == CANCEL:
             cancel_arrives(s, o, time)
         else:
             replace_arrives(s, o, time, command["quantity"], command["limit"], command["stop"])
     s["n_commands"] = waiting
+    if fresh:
+        meet_standing(s, since)
 
 
 @jit

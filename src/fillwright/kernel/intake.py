@@ -46,6 +46,7 @@ from fillwright.kernel.models import (
     has_limit,
     has_stop,
     slippage,
+    taker_price,
     trailing_stop,
     trigger_side,
     value,
@@ -60,6 +61,7 @@ from fillwright.kernel.orders import (
     resize,
     submit_order,
 )
+from fillwright.kernel.quotes import load_standing
 from fillwright.kernel.state import (
     CANCEL,
     FAULT_ROOM,
@@ -67,6 +69,7 @@ from fillwright.kernel.state import (
     REPLACE,
     currency_at,
     expect_bar,
+    has_room_to_trade,
     instrument_at,
     int64_at,
     lot_at,
@@ -94,7 +97,9 @@ def _lots_for(s, i, money):  # type: ignore[no-untyped-def]
     if money <= 0:
         return 0
     instrument = instrument_at(s, i)
-    price = instrument["mark"] + slippage(instrument, instrument["mark"])
+    load_standing(s, i)
+    price = taker_price(instrument)
+    price += slippage(instrument, price)
     unit = float(price) * instrument["mul"] / instrument["div"] * (1.0 + float(instrument["fee_taker"]) / RATE_SCALE)
     unit += float(instrument["fee_unit"]) / float(instrument["lot_scale"])
     if instrument["currency"] != 0:
@@ -329,6 +334,7 @@ def _has_room(s, orders):  # type: ignore[no-untyped-def]
         s["n_orders"] + orders <= s["orders_cap"]
         and s["n_order_events"] + 6 * orders <= s["order_events_cap"]
         and s["n_commands"] + orders <= s["commands_cap"]
+        and has_room_to_trade(s, orders)
     ):
         return True
     if s["calling"] == 0:

@@ -46,6 +46,7 @@ SCALARS = _record(
     "max_open_positions", "max_position_fraction",
     "policies", "trading_state", "refuse_scale_in", "max_orders", "max_orders_interval", "max_live_orders", "price_collar",
     "max_drawdown", "max_order_value", "max_gross_exposure", "max_net_exposure",
+    "quoted", "moments", "trigger", "mark_by", "max_age", "equity_every", "equity_next",
     # working list, queue, totals
     "work_head", "work_tail", "n_working", "priced", "live", "reducing", "liquidating",
     "open_lots", "intents", "no_change", "rules", "bars", "ambiguous",
@@ -58,13 +59,15 @@ INSTRUMENT = _record(
     "max_position", "max_order",
     "safe_lots", "mark", "value", "position", "bar", "volume_left", "live",
     "path", "open", "first", "second", "close", "high", "low", "open_time", "close_time",
+    "kind", "quote_row", "bid", "ask", "bid_left", "ask_left", "ask_open", "ask_first", "ask_second", "ask_close",
 )  # fmt: skip
 
 CURRENCY = _record("factor", "pair", "inverse", "rate", "cash", "value", "reserved", "gross")
 
 FEED = _record(
-    "instrument", "execution", "timeframe", "n", "row",
+    "instrument", "execution", "timeframe", "n", "row", "kind", "silent",
     "open_time", "close_time", "open", "high", "low", "close", "volume", "day_last",
+    "ask_open", "ask_high", "ask_low", "ask_close", "bid_size", "ask_size",
 )  # fmt: skip
 
 BOOK = _record("position", "head", "tail", "pending", "n_open")
@@ -211,6 +214,14 @@ def feed_at(s, k):  # type: ignore[no-untyped-def]
 
 
 @jit
+def feed_of(s, first, last, k):  # type: ignore[no-untyped-def]
+    """Feed of event k, of an instant whose events are first to last: where all feeds close together it need not be looked up."""
+    if s["uniform"] != 0:
+        return k - first
+    return np.int64(load_int32(s["event_feed"], last, k))
+
+
+@jit
 def book_at(s, k):  # type: ignore[no-untyped-def]
     """Book k: strategy x n_instruments + instrument."""
     return _book_row(s["books"], s["n_strategies"] * s["n_instruments"], k)
@@ -312,15 +323,33 @@ class State:
 @jit
 def needs(s):  # type: ignore[no-untyped-def]
     """Rows that one more instant may write to each table of GROWING, at most."""
-    live = s["live"] + s["room"]
-    fills = live + 2 * s["n_instruments"]
+    return _needs_of(s, s["live"] + s["room"])
+
+
+@jit
+def _needs_of(s, live):  # type: ignore[no-untyped-def]
+    """Rows that one instant with so many live orders may write to each table of GROWING, at most.
+
+    An order may meet the quote that stands, a print and the quote that comes, all at one instant.
+    """
+    fills = (3 if s["quoted"] != 0 else 1) * live + 2 * s["n_instruments"]
     return (live, 10 * fills, fills, fills, s["open_lots"] + 2 * fills, fills, 2 * live)
 
 
 @jit
 def has_room(s):  # type: ignore[no-untyped-def]
     """Whether one more instant fits into every table."""
-    n = needs(s)
+    return _fits(s, needs(s))
+
+
+@jit
+def has_room_to_trade(s, orders):  # type: ignore[no-untyped-def]
+    """Whether what so many orders more may do at this instant, where they meet quotes at once, fits into every table."""
+    return s["quoted"] == 0 or _fits(s, _needs_of(s, s["live"] + orders))
+
+
+@jit
+def _fits(s, n):  # type: ignore[no-untyped-def]
     return (
         s["n_orders"] + n[0] <= s["orders_cap"]
         and s["n_order_events"] + n[1] <= s["order_events_cap"]

@@ -12,7 +12,8 @@ Prices are averages of fills weighted by quantity, half to even. Under average b
 Excursions (``mae``, ``mfe``) are measured against the average entry price on the execution feed's bars. Bars strictly
 between entry and exit count with low and high. The entry bar counts fully after a fill at its open, else with its close
 only: what came after the fill inside the bar cannot be known from its extremes. The exit bar counts with the exit price
-only, unless the exit was at its close, then fully. An open trade runs to the close of the last bar.
+only, unless the exit was at its close, then fully. An open trade runs to the close of the last bar. Where there are quotes, the
+side counts that would close the trade: the bid of a long one, the ask of a short one.
 """
 
 from __future__ import annotations
@@ -293,12 +294,17 @@ def _excursions(record: RunRecord, view: Portfolio, out: Records) -> None:
         exit_price = np.where(closed, fills["price"][exit_fill], trades["exit_price"])
         low, high = exit_price.copy(), exit_price.copy()
         inside = np.flatnonzero(start < stop)
-        low[inside] = np.minimum(low[inside], _extreme(np.minimum, feed.low, start[inside], stop[inside]))
-        high[inside] = np.maximum(high[inside], _extreme(np.maximum, feed.high, start[inside], stop[inside]))
         later = np.flatnonzero(~at_open & (exit_bar > entry_bar))
-        close = feed.close[entry_bar[later]]
-        low[later], high[later] = np.minimum(low[later], close), np.maximum(high[later], close)
         entry, is_long = trades["entry_price"], trades["side"] == Side.BUY
+        for side in (is_long, ~is_long):
+            lowest, highest, close = feed.low, feed.high, feed.close
+            if side is not is_long and feed.ask_close is not None:  # what a short position would be closed at
+                lowest, highest, close = feed.ask_low, feed.ask_high, feed.ask_close  # type: ignore[assignment]
+            some = inside[side[inside]]
+            low[some] = np.minimum(low[some], _extreme(np.minimum, lowest, start[some], stop[some]))
+            high[some] = np.maximum(high[some], _extreme(np.maximum, highest, start[some], stop[some]))
+            some = later[side[later]]
+            low[some], high[some] = np.minimum(low[some], close[entry_bar[some]]), np.maximum(high[some], close[entry_bar[some]])
         out["bars_held"][rows] = exit_bar - entry_bar
         out["mae"][rows] = np.minimum(0, np.where(is_long, low - entry, entry - high))
         out["mfe"][rows] = np.maximum(0, np.where(is_long, high - entry, entry - low))
