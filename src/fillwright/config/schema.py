@@ -277,8 +277,8 @@ class Account(Section):
         "fifo",
     )
     mark: Literal["auto", "last", "mid", "exit_side"] = _leaf(
-        "Which price of an instrument with quotes its position is valued at: the middle (auto, mid), the side that would close it, or "
-        "the last print. Bars and prints alone: their last price.",
+        "Which price of an instrument with quotes its position is valued at: the middle (auto, mid), or the side that would close it. "
+        "Bars and prints: their last price (auto, last).",
         "auto",
     )
     money_decimals: Decimals = _leaf("Decimals that money is counted in.", MONEY_DECIMALS)
@@ -343,7 +343,7 @@ class Execution(Section):
     clamp_to_range: Flag = _leaf("Keep fill prices, with slippage, within the low and high of their bar.", False)
     trigger: Literal["auto", "last", "bid_ask", "mid"] = _leaf(
         "Which price of an instrument with quotes triggers stops and the like: that of the side the order trades on (auto, bid_ask), "
-        "the middle, or the last print. Bars and prints alone: their own price.",
+        "or the middle. Bars and prints: their own price (auto, last).",
         "auto",
     )
     max_age: Duration | None = _leaf(

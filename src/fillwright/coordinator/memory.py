@@ -12,10 +12,11 @@ from fillwright.broker import Terms
 from fillwright.data.fx import FxSource
 from fillwright.data.kinds import HELD
 from fillwright.data.market import Market
+from fillwright.errors import UsageError
 from fillwright.kernel import ledger
 from fillwright.kernel.models import FX_SCALE
 from fillwright.kernel.state import State
-from fillwright.model.codes import DataKind
+from fillwright.model.codes import DataKind, Trigger
 
 DATA_KINDS = {"bars": DataKind.BARS, "quote_bars": DataKind.QUOTE_BARS, "quotes": DataKind.QUOTES, "prints": DataKind.PRINTS}
 _MINUTE = 60_000_000_000
@@ -56,6 +57,16 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
     _lay_out_instruments(state, market, terms)
     _lay_out_currencies(state, terms, fx)
     return state
+
+
+def check_prices(market: Market, terms: Terms) -> None:
+    """UsageError where a setting asks for the last print of an instrument that trades on quotes."""
+    quoted = next((feed.symbol for feed in market.feeds if feed.execution and feed.ask_close is not None), None)
+    for key, chosen in (("execution.trigger", terms.trigger), ("account.mark", terms.mark_by)):
+        if quoted and int(chosen) == int(Trigger.LAST):
+            raise UsageError(
+                f"{quoted} trades on quotes, whose last print is not looked at", where=key, remedy="write auto, or mid"
+            )
 
 
 def sampling(market: Market, terms: Terms) -> int:

@@ -30,7 +30,7 @@ from fillwright.coordinator.checkpoint import Cuts, instant_after
 from fillwright.coordinator.fingerprint import input_fingerprint, journal_fingerprint
 from fillwright.coordinator.interrupt import listening
 from fillwright.coordinator.isolation import Snapshot
-from fillwright.coordinator.memory import lay_out, sampling
+from fillwright.coordinator.memory import check_prices, lay_out, sampling
 from fillwright.coordinator.origin import DECLARED, Origin, facts_of
 from fillwright.coordinator.watch import audit
 from fillwright.data.fx import FxSource, rate_sources
@@ -88,6 +88,7 @@ class Run:
         self._subject = type(strategy) if isinstance(strategy, Strategy) else None
         self._terms: Terms = lower(self.config, market.instruments)
         codes = [currency.code for currency in self._terms.currencies]
+        check_prices(market, self._terms)
         self._fx: tuple[FxSource | None, ...] = rate_sources(market, codes[0], codes)
         self._warnings: list[str] = []
         self._error: FillwrightError | None = None

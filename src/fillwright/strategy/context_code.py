@@ -277,6 +277,26 @@ def _column(name: str, scale: str) -> Callable[[_Emitter], Any]:
     return emit
 
 
+def _middle(name: str) -> Callable[[_Emitter], Any]:
+    """A price of the bar; of a quote or quote bar the middle of both sides."""
+
+    def emit(e: _Emitter) -> Any:
+        bids, asks = e.feed_field(name), e.feed_field(f"ask_{name}")
+
+        def middle() -> Any:
+            both = e.builder.add(e.load(e.element(bids, e.row), 0), e.load(e.element(asks, e.row), 0))
+            return e.ratio(both, e.builder.mul(e.instrument_field("price_scale"), e.word(2)))
+
+        return e.where(e.known(asks, e.row), middle, _column(name, "price_scale")(e))
+
+    return emit
+
+
+def _bid(e: _Emitter) -> Any:
+    quoted = e.known(e.feed_field("ask_close"), e.row)
+    return e.where(quoted, lambda: _column("close", "price_scale")(e), _nan())
+
+
 def _book(e: _Emitter) -> Any:
     """Number of the own book of the context's instrument."""
     return e.builder.add(e.builder.mul(e.scalar("t_strategy"), e.scalar("n_instruments")), e.feed_field("instrument"))
@@ -302,7 +322,11 @@ def _cash_total(e: _Emitter) -> Any:
 
 
 _READ: dict[str, Callable[[_Emitter], Any]] = {
-    **{name: _column(name, "price_scale") for name in ("open", "high", "low", "close")},
+    **{name: _middle(name) for name in ("open", "high", "low", "close")},
+    "bid": _bid,
+    "ask": _column("ask_close", "price_scale"),
+    "bid_size": _column("bid_size", "lot_scale"),
+    "ask_size": _column("ask_size", "lot_scale"),
     "volume": _column("volume", "lot_scale"),
     "row": lambda e: e.row,
     "feed": lambda e: e.feed,
