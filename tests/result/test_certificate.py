@@ -50,6 +50,7 @@ def test_every_comparison_is_made_and_counted() -> None:
         ("identity", sum(len(statement.parts) for statement in certificate.statements), 0),
     ]  # fmt: skip
     assert list(table_checks(record)) == list(certificate.checks[4:24])
+    assert certificate.statements[0].is_account and certificate.identity == str(certificate.statements[0])
     said = {check.name: check.detail for check in certificate.checks}
     assert said["intents"] == f"every intent has orders or a count: {record.counters['intents']} of {record.counters['intents']}"
     assert said["ends"] == "every order has its last record" and said["life cycle"] == "every event is legal and follows on"
@@ -206,6 +207,15 @@ def test_an_entry_that_does_not_sum_to_zero_is_named(column: str, number: int) -
     assert (said.residual, said.detail) == (7, words)
 
 
+@pytest.mark.parametrize("symbol", (-1, 0, 1))
+def test_lots_in_any_instrument_and_in_none_are_of_their_entry(symbol: int) -> None:
+    record = record_of()
+    postings = record.tables["postings"]
+    row = int(np.flatnonzero((postings["symbol"] == symbol) & (postings["fill_id"] >= 0))[5])
+    said = next(check for check in certify(changed(record, "postings", "quantity", row, 7)).checks if check.name == "entries")
+    assert f" column quantity: sum of entry {postings['entry'][row]} is 7, must be 0: " in said.detail
+
+
 def test_an_entry_is_balanced_in_each_currency_and_instrument() -> None:
     record = record_of("fx")
     postings = record.tables["postings"]
@@ -272,6 +282,27 @@ def test_orders_at_work_at_the_end_are_counted() -> None:
         record = changed(record, "orders", "status", row, int(OrderStatus.NEW - record.tables["orders"]["status"][row]))
     words = "orders row 2 column status: the order is working at the end; every order has its last record"
     assert Check("ends", len(record.tables["orders"]), 2, words) in certify(record).checks
+
+
+def test_of_a_working_order_the_quantity_less_what_was_filled_is_left() -> None:
+    record = record_of()
+    orders = record.tables["orders"]
+    row = int(np.flatnonzero(orders["status"] == OrderStatus.FILLED)[0])
+    working = changed(record, "orders", "status", row, int(OrderStatus.PARTIALLY_FILLED - OrderStatus.FILLED))
+    assert Check("orders leaves_quantity", len(orders), 0, "quantity less cum_quantity, 0 when done") in certify(working).checks
+    said = {check.name: check for check in certify(changed(working, "orders", "quantity", row, 5)).checks}[
+        "orders leaves_quantity"
+    ]
+    assert said.detail.startswith(f"orders row {row} column leaves_quantity is 0, must be 5: ")
+
+
+def test_a_lot_that_no_fill_opened_is_named() -> None:
+    record = record_of()
+    lots = record.tables["lots"]
+    fill = int(lots["open_fill"][3])
+    broken = changed(record, "fills", "lot_id", fill, -1 - 3)
+    said = {check.name: check for check in certify(broken).checks}["lots open_fill"]
+    assert said.detail == f"lots row 3 column open_fill is {fill}, must be -1: that of the fills that went into it"
 
 
 def trade_checks(record: RunRecord, trades: Any) -> dict[str, Check]:
