@@ -72,6 +72,7 @@ class Live:
     fee_raw: int = 0
     reserved: int = 0
     met: bool = False  # has met the market
+    asked: int = 0  # replaces on their way
     child: Live | None = None
     since: int = 0  # price at which its entry released it on the segment under way
     entry: Live | None = None  # of an exit
@@ -113,7 +114,7 @@ class Live:
 
 @dataclass(eq=False)
 class Queued:
-    """A command on its way to the broker. ``quantity``, ``limit``, ``stop`` are the result that a replace asks for."""
+    """A command on its way to the broker. ``quantity``, ``limit``, ``stop`` are what a replace asks for, 0 = nothing."""
 
     what: str  # new, cancel, replace
     order: Live
@@ -407,28 +408,29 @@ class Broker:
 
     def _arrive_replace(self, order: Live, command: Queued) -> None:
         time = command.arrived_at
-        order.flags &= ~OrderFlag.PENDING_REPLACE
+        order.asked -= 1
+        if not order.asked:
+            order.flags &= ~OrderFlag.PENDING_REPLACE
         if order.done:
             self.happen(order, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
             return
-        if command.quantity < order.cum_quantity:
+        quantity = command.quantity or order.quantity
+        if quantity < order.cum_quantity:
             self.happen(order, OrderEvent.REPLACE_REJECT, time, Reason.QUANTITY_BELOW_FILLED)
             return
-        if command.quantity == order.cum_quantity:
+        if quantity == order.cum_quantity:
             self.happen(order, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED)
             return
         stop = order.stop_price if order.triggered else command.stop or order.stop_price
         limit = command.limit or order.limit_price
         price = limit or stop or self.mark(order.symbol)
         if not order.held:
-            short = self.shortage(order, command.quantity - order.cum_quantity, price, Liquidity.TAKER)
+            short = self.shortage(order, quantity - order.cum_quantity, price, Liquidity.TAKER)
             if short:
                 self.happen(order, OrderEvent.REPLACE_REJECT, time, short[0], (short[1], short[2]))
                 return
-        loses = (
-            bool(order.trail_unit) or command.quantity > order.quantity or limit != order.limit_price or stop != order.stop_price
-        )
-        order.quantity, order.limit_price, order.stop_price = command.quantity, limit, stop
+        loses = bool(order.trail_unit) or quantity > order.quantity or limit != order.limit_price or stop != order.stop_price
+        order.quantity, order.limit_price, order.stop_price = quantity, limit, stop
         if not order.held:
             self.reserve(order)
         if loses:
@@ -529,11 +531,11 @@ class Broker:
                 order.quantity += lots
                 self.happen(order, OrderEvent.REPLACE, time, Reason.FOLLOWS_ENTRY)
                 continue
-            order.flags &= ~OrderFlag.HELD
             order.since = self.mark(order.symbol)
             whole, order.quantity = order.quantity, lots
             if whole != lots:
                 self.happen(order, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, (whole, lots))
+            order.flags &= ~OrderFlag.HELD
             self.happen(order, OrderEvent.RELEASE, time)
 
     def _settle(self, order: Live, lots: int, time: int) -> None:

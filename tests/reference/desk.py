@@ -364,11 +364,11 @@ class Desk:
             limit if limit and order.limit_price else order.limit_price,
             stop if stop and order.stop_price else order.stop_price,
         )
-        if wanted == (order.quantity, order.limit_price, order.stop_price):
+        stated = command.quantity, limit if order.limit_price else 0, stop if order.stop_price else 0
+        if not any(stated) or (wanted == (order.quantity, order.limit_price, order.stop_price) and not order.asked):
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.NOTHING_TO_CHANGE)
             return
         order.flags |= OrderFlag.PENDING_REPLACE
+        order.asked += 1
         broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)
-        if order.trail_unit:  # a price that is not asked for stays where the trail has it when the replace arrives
-            wanted = wanted[0], limit if order.limit_price else 0, stop
-        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *wanted))
+        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *stated))

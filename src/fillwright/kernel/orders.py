@@ -316,11 +316,11 @@ def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
                 resize(s, k, before + lots)
                 emit(s, k, OrderEvent.REPLACE, time, Reason.FOLLOWS_ENTRY)
             else:
-                order["flags"] &= ~HELD
                 order["from_price"] = instrument_at(s, order["symbol"])["mark"]
                 if before != lots:
                     resize(s, k, lots)
                     emit_numbers(s, k, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, before, lots)
+                order["flags"] &= ~HELD
                 emit(s, k, OrderEvent.RELEASE, time, 0)
         k = order["oco_next"]
         if k == first:
@@ -466,17 +466,21 @@ def cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
 @jit
 def refuse_replace(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
     """The order stays as it was."""
-    order_at(s, o)["flags"] &= ~PENDING_REPLACE
     emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, had)
 
 
 @jit
 def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyped-def]
-    """A replace reaches the broker: the total quantity, limit and stop that were asked for, whole."""
+    """A replace reaches the broker: new total quantity, limit and stop; 0 = as the order has it by then."""
     order = order_at(s, o)
+    order["asked"] -= 1
+    if order["asked"] == 0:
+        order["flags"] &= ~PENDING_REPLACE
     if not is_live(order):
         emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
         return
+    if quantity == 0:
+        quantity = order["quantity"]
     if quantity < order["cum_quantity"]:
         refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, NOTHING, NOTHING)
         return
@@ -504,7 +508,6 @@ def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyp
     resize(s, o, quantity)
     if order["flags"] & HELD == 0:
         reserve_rest(s, order)
-    order["flags"] &= ~PENDING_REPLACE
     moved = order["limit_price"] != old_limit or order["stop_price"] != old_stop or order["trail_unit"] != 0
     if quantity > old_quantity or moved:
         order["arrived_at"] = time
@@ -564,6 +567,7 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     order["child"] = -1
     order["oco_next"] = -1
     order["from_price"] = 0
+    order["asked"] = 0
     order["accepted"] = 0
     order["tried"] = 0
     expect_order(s["orders"], o + 1)
