@@ -440,6 +440,8 @@ class Broker:
                 self.working.remove(moved)
                 self.working.append(moved)
         self.happen(order, OrderEvent.REPLACE, time)
+        if not order.held:
+            self.fit_to_position(order, time)
 
     # ---------------------------------------------------------------- fills, §5 and §6
 
@@ -534,7 +536,8 @@ class Broker:
             order.since = self.mark(order.symbol)
             whole, order.quantity = order.quantity, lots
             if whole != lots:
-                self.happen(order, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, (whole, lots))
+                event = OrderEvent.SHRINK if lots < whole else OrderEvent.REPLACE
+                self.happen(order, event, time, Reason.FOLLOWS_ENTRY, (whole, lots))
             order.flags &= ~OrderFlag.HELD
             self.happen(order, OrderEvent.RELEASE, time)
 

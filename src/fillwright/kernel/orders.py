@@ -319,7 +319,8 @@ def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
                 order["from_price"] = instrument_at(s, order["symbol"])["mark"]
                 if before != lots:
                     resize(s, k, lots)
-                    emit_numbers(s, k, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, before, lots)
+                    event = OrderEvent.SHRINK if lots < before else OrderEvent.REPLACE
+                    emit_numbers(s, k, event, time, Reason.FOLLOWS_ENTRY, before, lots)
                 order["flags"] &= ~HELD
                 emit(s, k, OrderEvent.RELEASE, time, 0)
         k = order["oco_next"]
@@ -516,6 +517,8 @@ def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyp
         link_last(s, o)
         _follow(s, o)
     emit(s, o, OrderEvent.REPLACE, time, 0)
+    if order["flags"] & (REDUCE_ONLY | HELD) == REDUCE_ONLY:
+        keep_to_position(s, o, time)
 
 
 @jit
