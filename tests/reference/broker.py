@@ -330,6 +330,8 @@ class Broker:
     def arrive(self, command: Queued) -> None:
         """One command reaches the broker."""
         order, time = command.order, command.arrived_at
+        if command.what != "new" and order in self.working and not order.done:
+            self.expire(order, time)
         if command.what == "new":
             if not order.done:
                 self._arrive_new(order, time)
@@ -340,6 +342,11 @@ class Broker:
                 self.happen(order, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER)
         else:
             self._arrive_replace(order, command)
+
+    def expire(self, order: Live, time: int) -> None:
+        """End an order whose last time lies before a time."""
+        if order.tif == TimeInForce.GTD and order.expire_at < time:
+            self.happen(order, OrderEvent.EXPIRE, max(order.expire_at, order.arrived_at), Reason.GTD_REACHED)
 
     def reduces_only(self, order: Live, position: int) -> bool:
         """Whether the order does nothing but make the position smaller."""

@@ -151,7 +151,7 @@ class Desk:
         if exits is None:
             self.broker.orders.append(order)
             self.broker.happen(order, OrderEvent.DENY, self.broker.now, Reason.OFF_TICK)
-        elif self._submit(order, self.books.position(instrument)):
+        elif self._submit(order):
             for leg in exits:
                 leg.order_id, leg.quantity, leg.size = len(self.broker.orders), order.quantity, order.quantity
                 self.broker.orders.append(leg)
@@ -223,9 +223,10 @@ class Desk:
             order.flags |= OrderFlag.SIZED
         return order
 
-    def _submit(self, order: Live, position: int) -> bool:
-        """Check the order against a position and send it; False if it was denied."""
+    def _submit(self, order: Live) -> bool:
+        """Check the order against the position and send it; False if it was denied."""
         broker, now = self.broker, self.broker.now
+        position = self.limits.start(order)
         broker.orders.append(order)
         asked = order.quantity
         shrinks: list[tuple[int, Refusal]] = []
@@ -302,7 +303,7 @@ class Desk:
         if plan.change == 0:
             self.no_change += 1
             return
-        target, position = plan.target, self.books.position(plan.target.instrument)
+        target = plan.target
         side = 1 if plan.change > 0 else -1
 
         def make(lots: int) -> Live:
@@ -314,18 +315,18 @@ class Desk:
             first = make(abs(plan.projected))
             first.flags |= OrderFlag.CLOSING
             first.exit_reason = ExitReason.REVERSAL
-            if not self._submit(first, position):
+            if not self._submit(first):
                 return
             second = make(abs(plan.goal))
             second.flags |= OrderFlag.HELD
             second.parent_id = first.order_id
-            if self._submit(second, 0):
+            if self._submit(second):
                 first.child = second
             return
         order = make(abs(plan.change) if plan.priced else 0)
         if plan.goal == 0 and plan.priced:
             order.flags |= OrderFlag.CLOSING
-        self._submit(order, position)
+        self._submit(order)
 
     # ---------------------------------------------------------------- cancel, replace
 
@@ -364,6 +365,10 @@ class Desk:
         )
         if wanted == (order.quantity, order.limit_price, order.stop_price):
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.NOTHING_TO_CHANGE)
+            return
+        over = self.limits.over_on_replace(order, wanted[0] - order.cum_quantity, *wanted[1:])
+        if over:
+            broker.happen(order, OrderEvent.REPLACE_REJECT, now, over[0], over[1:])
             return
         order.flags |= OrderFlag.PENDING_REPLACE
         broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)

@@ -45,6 +45,15 @@ def move_command(s, start, end):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _expire_before(s, o, time):  # type: ignore[no-untyped-def]
+    """Order o expires if it is GTD, at the broker, and its last time lies before a time."""
+    order = order_at(s, o)
+    if order["tif"] == TimeInForce.GTD and order["expire_at"] < time and order["accepted"] != 0 and is_live(order):
+        last = max(order["expire_at"], order["arrived_at"])
+        end_order(s, o, OrderEvent.EXPIRE, last, Reason.GTD_REACHED, NOTHING, NOTHING)
+
+
+@jit
 def process_arrivals(s):  # type: ignore[no-untyped-def]
     """Commands that have arrived by now reach the broker, first in first out, unless their instrument's bar is under way."""
     now = s["now"]
@@ -59,10 +68,12 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
             waiting += 1
         elif command["kind"] == NEW_ORDER:
             accept_new(s, o, time)
-        elif command["kind"] == CANCEL:
-            cancel_arrives(s, o, time)
         else:
-            replace_arrives(s, o, time, command["quantity"], command["limit"], command["stop"])
+            _expire_before(s, o, time)
+            if command["kind"] == CANCEL:
+                cancel_arrives(s, o, time)
+            else:
+                replace_arrives(s, o, time, command["quantity"], command["limit"], command["stop"])
     s["n_commands"] = waiting
 
 
@@ -86,9 +97,7 @@ def expire_gtd(s):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         following = order_at(s, o)["next"]
-        if order_at(s, o)["tif"] == TimeInForce.GTD and order_at(s, o)["expire_at"] < s["now"] and is_live(order_at(s, o)):
-            time = max(order_at(s, o)["expire_at"], order_at(s, o)["arrived_at"])
-            end_order(s, o, OrderEvent.EXPIRE, time, Reason.GTD_REACHED, NOTHING, NOTHING)
+        _expire_before(s, o, s["now"])
         o = following
 
 

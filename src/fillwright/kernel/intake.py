@@ -30,6 +30,7 @@ from fillwright.kernel.exits import attach_exits, fix_exits
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.limits import (
     limit_check,
+    limit_on_replace,
     limits_in_force,
     opening,
     projected,
@@ -173,8 +174,8 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
         return deny(s, o, Reason.TRADING_HALTED, NOTHING, NOTHING)
     if not _is_priced(s, i):
         return deny(s, o, Reason.NO_PRICE_YET, NOTHING, NOTHING)
-    position = instrument["position"]
-    if s["liquidating"] != 0 and not (position * side < 0 and 0 < order["quantity"] <= abs(position)):
+    start = start_position(s, order)
+    if s["liquidating"] != 0 and not (start * side < 0 and 0 < order["quantity"] <= abs(start)):
         return deny(s, o, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
     if order["lot_id"] >= 0 and not _can_close(s, order):
         return deny(s, o, Reason.LOT_NOT_OPEN, NOTHING, NOTHING)
@@ -192,7 +193,6 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
         order["stop_price"] = price
     if order["quantity"] <= 0:
         return deny(s, o, Reason.ZERO_QUANTITY, NOTHING, NOTHING)
-    start = start_position(s, order)
     asked = order["quantity"]
     if order["flags"] & REDUCE_ONLY != 0:
         asked = min(asked, -side * projected(s, order["strategy"], i))
@@ -508,6 +508,14 @@ def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
     same_stop = new_stop == 0 or new_stop == order["stop_price"]
     if same_quantity and same_limit and same_stop:
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.NOTHING_TO_CHANGE)
+        return 0
+    total = quantity if quantity != 0 else order["quantity"]
+    reason, needed, had = limit_on_replace(
+        s, o, total - order["cum_quantity"],
+        new_limit if new_limit != 0 else order["limit_price"], new_stop if new_stop != 0 else order["stop_price"],
+    )  # fmt: skip
+    if reason != 0:
+        emit_numbers(s, o, OrderEvent.REPLACE_REJECT, s["now"], reason, needed, had)
         return 0
     _request_replace(s, o, quantity, new_limit, new_stop)
     return 1
