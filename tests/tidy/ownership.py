@@ -211,7 +211,7 @@ OWNERS: dict[str, dict[str, str]] = {
         "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough",
         "coordinator.runner": "stop_at first_callback calling",
         "coordinator.checkpoint": "instant",
-        "order_manager": "room trading_state",
+        "order_manager.manager": "room trading_state",
         "strategy.desk": "mask t_tif stop_at",
         "strategy.compiled": "mask params state indicators driver t_rule t_tag t_expire",
         "strategy.schedule": "mask driver room t_rule t_tag t_tif t_type",
@@ -228,7 +228,7 @@ COMPUTED: dict[str, str] = {
 """Modules that lay records out in loops over computed names: the search sees that they write, not which fields."""
 
 RAW: dict[str, set[str]] = {
-    "pack_into": {"order_manager"},
+    "pack_into": {"order_manager.manager"},
     "store_int64": {"kernel.advance"},
 }
 """Stores past the records: the ticket as one run of words, and the equity curve."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
@@ -20,42 +21,46 @@ _TYPES = {
     ("trail", "trail_limit"): OrderType.TRAILING_STOP_LIMIT,
     ("stop", "trail", "trail_limit"): OrderType.TRAILING_STOP_LIMIT,
 }
+_PRICES = ("limit", "stop", "touch", "trail", "trail_limit")
 _AUCTIONS = {
     TimeInForce.OPG: {(): OrderType.MARKET_ON_OPEN, ("limit",): OrderType.LIMIT_ON_OPEN},
     TimeInForce.CLS: {(): OrderType.MARKET_ON_CLOSE, ("limit",): OrderType.LIMIT_ON_CLOSE},
 }
 
 
+Price = int | float | Decimal | None
+
+
 class Terms(NamedTuple):
-    """The rarer terms of an order, as they were given."""
+    """What a call says about an order beside instrument, side and size, as it was given. The rarer terms begin with ``lot``."""
 
+    limit: Price = None
+    stop: Price = None
+    tif: str | None = None
+    expire: datetime | int | None = None
+    tag: str | None = None
+    rule_id: str | None = None
     lot: int | None = None
-    touch: int | float | Decimal | None = None
-    trail: int | float | Decimal | str | None = None
-    trail_limit: int | float | Decimal | None = None
     post_only: bool = False
-    take_profit: int | float | Decimal | None = None
-    stop_loss: int | float | Decimal | None = None
+    touch: Price = None
+    trail: Price | str = None
+    trail_limit: Price = None
+    take_profit: Price = None
+    stop_loss: Price = None
 
 
-def terms(
-    lot: int | None,
-    touch: int | float | Decimal | None,
-    trail: int | float | Decimal | str | None,
-    trail_limit: int | float | Decimal | None,
-    post_only: bool,
-    exits: tuple[int | float | Decimal | None, int | float | Decimal | None],
-) -> Terms | None:
-    """The rarer terms, None where there are none."""
-    if lot is None and touch is None and trail is None and trail_limit is None and not post_only and exits == (None, None):
-        return None
-    return Terms(lot, touch, trail, trail_limit, post_only, *exits)
+_RARE = Terms._fields.index("lot")
+_NOTHING_RARE = Terms()[_RARE:]
 
 
-def order_type(limit: object, stop: object, terms: Terms, tif: int) -> OrderType:
-    """The type of an order with these prices (None = not given) and this time in force."""
-    prices = {"limit": limit, "stop": stop, "touch": terms.touch, "trail": terms.trail, "trail_limit": terms.trail_limit}
-    given = tuple(name for name, price in prices.items() if price is not None)
+def is_plain(terms: Terms) -> bool:
+    """Whether the type of an order follows from its limit and stop alone, and nothing else is asked for."""
+    return terms[_RARE:] == _NOTHING_RARE
+
+
+def order_type(terms: Terms, tif: int) -> OrderType:
+    """The type of an order with these terms and this time in force."""
+    given = tuple(name for name in _PRICES if getattr(terms, name) is not None)
     kind = _AUCTIONS.get(TimeInForce(tif), _TYPES).get(given)
     if kind is None:
         auction = f" with tif={TimeInForce(tif).name!r}" if tif in _AUCTIONS else ""

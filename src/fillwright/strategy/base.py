@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from fillwright.errors import UsageError
 from fillwright.kernel import advance
 from fillwright.model.codes import Action, TradingState
-from fillwright.model.order_terms import terms
+from fillwright.model.order_terms import Terms
 from fillwright.order_manager import Number, OpenLot, Order, OrderManager, Tif
 from fillwright.strategy.params import Param, StateField, checked, declared, fresh
 from fillwright.strategy.views import History, Position, Series, to_datetime
@@ -156,9 +156,10 @@ class Strategy:
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
     ) -> Order:  # fmt: skip
         """Buy: see :meth:`OrderManager.buy`."""
-        way = (1, Action.REDUCE if reduce_only else Action.ANY)
-        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
-        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
+        terms = Terms(
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss
+        )  # fmt: skip
+        return self._orders._order(1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight), terms)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
@@ -168,9 +169,10 @@ class Strategy:
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
     ) -> Order:  # fmt: skip
         """Sell: see :meth:`OrderManager.sell`."""
-        way = (-1, Action.REDUCE if reduce_only else Action.ANY)
-        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
-        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
+        terms = Terms(
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss
+        )  # fmt: skip
+        return self._orders._order(-1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight), terms)
 
     def open(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
