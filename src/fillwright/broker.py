@@ -51,6 +51,7 @@ class Terms:
     on_short_cash: codes.ShortCash = codes.ShortCash.AUTO
     off_tick: codes.OffTick = codes.OffTick.REJECT
     deduplicate: codes.Deduplicate = codes.Deduplicate.NONE
+    bracket: codes.Bracket = codes.Bracket.PRO_RATA
     flat_day_end: bool = False
     flat_run_end: bool = False
     initial_margin: int = RATE_SCALE
@@ -122,6 +123,7 @@ def _lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
         on_short_cash=codes.ShortCash[orders.on_short_cash.upper()],
         off_tick=codes.OffTick[orders.off_tick.upper()],
         deduplicate=codes.Deduplicate[orders.deduplicate.upper()],
+        bracket=codes.Bracket[orders.bracket.upper()],
         flat_day_end="day_end" in orders.flat_at,
         flat_run_end="run_end" in orders.flat_at,
         initial_margin=int(margin),

@@ -80,7 +80,7 @@ class Desk:
                 self._cancel(command.order_id)
             case CancelAll():
                 for order in self.broker.live:
-                    if command.instrument in (None, order.symbol):
+                    if command.instrument in (None, order.symbol) and command.side in (0, order.side):
                         self._cancel(order.order_id)
             case Replace():
                 self._replace(command)
@@ -147,6 +147,11 @@ class Desk:
         order.trail_offset, order.trail_unit = command.trail, command.trail_unit
         order.flags |= command.flags
         order.exit_reason = EXITS.get(command.type, ExitReason.SIGNAL)
+        order.display_quantity = order.shown = command.display
+        if not self._wait(order, command.after):
+            self.broker.orders.append(order)
+            self.broker.happen(order, OrderEvent.DENY, self.broker.now, Reason.PARENT_ENDED)
+            return
         exits = self._exits(order, command)
         if exits is None:
             self.broker.orders.append(order)
@@ -158,19 +163,32 @@ class Desk:
                 self.broker.happen(leg, OrderEvent.SUBMIT, self.broker.now)
                 self.broker.queue.append(Queued("new", leg, leg.arrived_at))
             order.exits = exits
-            if command.oco:
-                self._join(order)
+            if order.parent:
+                order.parent.waiting.append(order)
+            if 0 <= command.oco < order.order_id:
+                self._join(order, self.broker.orders[command.oco])
 
-    def _join(self, order: Live) -> None:
-        """Link an order with the order before it, where both are new, alike and not held."""
-        earlier = [other for other in self.broker.orders if other.order_id < order.order_id]
-        last = earlier[-1] if earlier else order
-        fresh = last.status is OrderStatus.PENDING_NEW and last.decided_at == self.broker.now and not last.held
-        if last is order or not fresh or last.symbol != order.symbol:
+    def _wait(self, order: Live, number: int) -> bool:
+        """Hold an order until another is filled; False if that one has ended otherwise."""
+        if not 0 <= number < len(self.broker.orders):
+            return True
+        parent = self.broker.orders[number]
+        if not parent.done:
+            order.parent, order.parent_id = parent, number
+            order.flags |= OrderFlag.HELD
+        return not parent.done or parent.status is OrderStatus.FILLED
+
+    def _join(self, order: Live, other: Live) -> None:
+        """One of two orders cancels the other, where they can."""
+        for one in (order, other):
+            held = one.held and (one.leg or not one.parent)
+            if one.done or held or one.entry or OrderFlag.ENGINE in one.flags:
+                return
+        if order is other or order.symbol != other.symbol or order.group:
             return
-        last.group = last.group or [last]
-        last.group.insert(last.group.index(last) + 1, order)
-        order.group = last.group
+        other.group = other.group or [other]
+        other.group.insert(other.group.index(other) + 1, order)
+        order.group = other.group
 
     def _exits(self, order: Live, command: Order) -> list[Live] | None:
         """Take profit and stop loss of an entry, None if a price is off the tick."""
@@ -319,9 +337,9 @@ class Desk:
                 return
             second = make(abs(plan.goal))
             second.flags |= OrderFlag.HELD
-            second.parent_id = first.order_id
+            second.parent, second.parent_id, second.leg = first, first.order_id, True
             if self._submit(second):
-                first.child = second
+                first.waiting.append(second)
             return
         order = make(abs(plan.change) if plan.priced else 0)
         if plan.goal == 0 and plan.priced:
@@ -363,10 +381,15 @@ class Desk:
             limit if limit and order.limit_price else order.limit_price,
             stop if stop and order.stop_price else order.stop_price,
         )
-        if wanted == (order.quantity, order.limit_price, order.stop_price):
+        trail = (command.trail, command.trail_unit) if order.trail_unit else (0, 0)
+        if trail == (order.trail_offset, order.trail_unit):
+            trail = (0, 0)
+        if wanted == (order.quantity, order.limit_price, order.stop_price) and not trail[0]:
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.NOTHING_TO_CHANGE)
             return
-        over = self.limits.over_on_replace(order, wanted[0] - order.cum_quantity, *wanted[1:])
+        asked = Queued("replace", order, now, wanted[0], limit if order.limit_price else 0, stop if order.stop_price else 0, *trail)
+        later_stop, later_limit = self.broker.replaced(order, asked)
+        over = self.limits.over_on_replace(order, wanted[0] - order.cum_quantity, later_limit, later_stop)
         if over:
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, over[0], over[1:])
             return
@@ -374,4 +397,4 @@ class Desk:
         broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)
         if order.trail_unit:  # a price that is not asked for stays where the trail has it when the replace arrives
             wanted = wanted[0], limit if order.limit_price else 0, stop
-        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *wanted))
+        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *wanted, *trail))

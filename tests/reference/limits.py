@@ -98,8 +98,21 @@ class Limits:
 
     def start(self, order: Live) -> int:
         """The position that an order is seen to meet: what there is or what is projected, whichever leaves less to close."""
+        if order.held and order.parent and not order.leg:
+            return self._after(order)
         both = (self.books.position(order.symbol), self.projected(order.symbol, order))
         return 0 if order.held else max(both) if order.side > 0 else min(both)
+
+    def _after(self, order: Live) -> int:
+        """The position that an order finds when all it waits for is filled."""
+        if OrderFlag.REDUCE_ONLY in order.flags:
+            return -order.side * order.quantity
+        found, parent = self.books.position(order.symbol), order.parent
+        while parent:
+            if parent.symbol == order.symbol:
+                found += parent.side * parent.leaves
+            parent = (parent.parent or parent.entry) if parent.held else None
+        return found
 
     def over_on_replace(self, order: Live, lots: int, limit: int, stop: int) -> tuple[Reason, int, int] | None:
         """Why a replace to so many leaves at these prices is refused."""
@@ -123,7 +136,8 @@ class Limits:
     def projected(self, instrument: int, without: Live | None = None) -> int:
         """The position when all live market orders but one have filled, except those whose cancel has been asked for."""
         orders = [live for live in self.broker.live if live.symbol == instrument and live.type == OrderType.MARKET]
-        counted = [live for live in orders if live is not without and OrderFlag.PENDING_CANCEL not in live.flags]
+        waits = [live for live in orders if live.held and live.parent and not live.leg]
+        counted = [o for o in orders if o is not without and o not in waits and OrderFlag.PENDING_CANCEL not in o.flags]
         return self.books.position(instrument) + sum(live.side * live.leaves for live in counted)
 
     def _of_equity(self, fraction: int | None) -> int | None:

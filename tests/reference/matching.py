@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fillwright.model.codes import (
@@ -128,10 +128,13 @@ class Matching:
             return
         self._pass_point(Stage.OPEN, {i: bar.open for i, bar in self.bars.items()}, self._may_meet_first)
         for stage in (Stage.FIRST, Stage.SECOND, Stage.CLOSE):
-            for order in self.broker.working:  # also reaches what is appended meanwhile
+            for order in self._walk():
                 if self._may_meet(order) and order.tif not in AUCTIONS:
                     bar = self.bars[order.symbol]
                     points = self._points(order.symbol, bar)
+                    if order.since and order.tif in (TimeInForce.IOC, TimeInForce.FOK):  # these wait for a point
+                        order.since = 0
+                        continue
                     start, order.since = order.since or points[stage - 1], 0
                     self._on_segment(order, start, points[stage], self._moment(order, stage))
         self._auction_at_close()
@@ -176,7 +179,7 @@ class Matching:
 
     def _pass_point(self, stage: Stage, prices: dict[int, int], may_meet: Callable[[Live], bool], ahead: bool = False) -> None:
         remainders: list[tuple[Live, int]] = []
-        for order in self.broker.working:  # also reaches what is appended meanwhile
+        for order in self._walk():
             if not may_meet(order):
                 continue
             moment = self._moment(order, stage, ahead)
@@ -194,6 +197,14 @@ class Matching:
                 self.broker.happen(order, OrderEvent.EXPIRE, time, Reason.AUCTION_OVER)
             else:
                 self.broker.happen(order, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER)
+
+    def _walk(self) -> Iterator[Live]:
+        """The working list from its beginning; what is put at its end meanwhile is reached, once more if it has been before."""
+        broker = self.broker
+        broker.next = 0
+        while broker.next < len(broker.working):
+            broker.next += 1
+            yield broker.working[broker.next - 1]
 
     # ---------------------------------------------------------------- points and segments
 
@@ -248,7 +259,8 @@ class Matching:
         if not self.broker.fit_to_position(order, moment.time):
             return
         left = self.broker.offered[order.symbol]
-        lots = order.leaves if left is None else min(order.leaves, left)
+        wanted = min(order.leaves, order.shown) if order.display_quantity and liquidity is Liquidity.MAKER else order.leaves
+        lots = wanted if left is None else min(wanted, left)
         if lots == 0 or (order.tif == TimeInForce.FOK and lots < order.leaves):
             return
         self.broker.fill(order, lots, price, liquidity, moment)

@@ -5,10 +5,35 @@ Rules: ``docs/execution_rules.md`` §1 and §3.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import NOTHING, OrderEvent, Reason, TimeInForce
+from fillwright.kernel._codes import (
+    HELD,
+    NOTHING,
+    PENDING_REPLACE,
+    TAKER,
+    TRIGGERED,
+    AccountType,
+    OrderEvent,
+    OrderStatus,
+    Reason,
+    TimeInForce,
+)
 from fillwright.kernel._jit import jit
-from fillwright.kernel.orders import accept_new, cancel_arrives, end_order, is_live, replace_arrives
+from fillwright.kernel.margin import available, goes_short, is_checked, order_price, required_with_fee
+from fillwright.kernel.models import has_limit, trailing_stop
+from fillwright.kernel.orders import (
+    accept,
+    emit,
+    emit_numbers,
+    end_order,
+    fund,
+    is_live,
+    put_last,
+    release,
+    reserve_rest,
+    resize,
+)
 from fillwright.kernel.state import (
+    AFTER,
     CANCEL,
     NEW_ORDER,
     command_at,
@@ -42,6 +67,117 @@ def move_command(s, start, end):  # type: ignore[no-untyped-def]
     copy["quantity"] = source["quantity"]
     copy["limit"] = source["limit"]
     copy["stop"] = source["stop"]
+    copy["trail"] = source["trail"]
+    copy["trail_unit"] = source["trail_unit"]
+
+
+@jit
+def _reduces_only(s, order):  # type: ignore[no-untyped-def]
+    """Whether the whole order only reduces the position."""
+    position = instrument_at(s, order["symbol"])["position"]
+    return position * order["side"] < 0 and order["quantity"] <= abs(position)
+
+
+@jit
+def _accept_new(s, o, time):  # type: ignore[no-untyped-def]
+    """A new order reaches the broker."""
+    order = order_at(s, o)
+    if order["status"] != OrderStatus.PENDING_NEW:
+        return
+    if s["liquidating"] != 0 and not _reduces_only(s, order):
+        end_order(s, o, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
+        return
+    if order["flags"] & HELD == 0:
+        if fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER) == 0:
+            return
+        reserve_rest(s, order)
+    accept(s, o, time)
+    if order["waits"] == AFTER and order_at(s, order["parent_id"])["status"] == OrderStatus.FILLED:
+        release(s, o, time)
+
+
+@jit
+def _cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
+    """A cancel reaches the broker."""
+    order = order_at(s, o)
+    if not is_live(order):
+        emit(s, o, OrderEvent.CANCEL_REJECT, time, Reason.ORDER_IS_DONE)
+        return
+    end_order(s, o, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER, NOTHING, NOTHING)
+
+
+@jit
+def _refuse_replace(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
+    """The order stays as it was."""
+    order_at(s, o)["flags"] &= ~PENDING_REPLACE
+    emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, had)
+
+
+@jit
+def move_trail(s, order, offset, unit, limit, stop):  # type: ignore[no-untyped-def]
+    """A trailing order takes a new distance: its stop begins anew where it belongs at the mark, its limit goes along; prices given stay."""
+    order["trail_offset"] = offset
+    order["trail_unit"] = unit
+    instrument = instrument_at(s, order["symbol"])
+    if stop == 0 and order["flags"] & TRIGGERED == 0:
+        anew = trailing_stop(instrument, order, instrument["mark"])
+        if limit == 0 and has_limit(order["type"]):
+            order["limit_price"] = max(order["limit_price"] + anew - order["stop_price"], instrument["tick"], 1)
+        order["stop_price"] = anew
+
+
+@jit
+def _replace_arrives(s, o, command):  # type: ignore[no-untyped-def]
+    """A replace reaches the broker: the total quantity, limit and stop that were asked for, whole, or the trail's new distance."""
+    time = command["arrived_at"]
+    quantity = command["quantity"]
+    limit = command["limit"]
+    stop = command["stop"]
+    order = order_at(s, o)
+    if not is_live(order):
+        emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
+        return
+    if quantity < order["cum_quantity"]:
+        _refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, NOTHING, NOTHING)
+        return
+    if quantity == order["cum_quantity"]:
+        end_order(s, o, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED, NOTHING, NOTHING)
+        return
+    old_limit = order["limit_price"]
+    old_stop = order["stop_price"]
+    old_quantity = order["quantity"]
+    old_offset = order["trail_offset"]
+    old_unit = order["trail_unit"]
+    if command["trail"] != 0:
+        move_trail(s, order, command["trail"], command["trail_unit"], limit, stop)
+    if limit != 0:
+        order["limit_price"] = limit
+    if stop != 0 and order["flags"] & TRIGGERED == 0:
+        order["stop_price"] = stop
+    lots = quantity - order["cum_quantity"]
+    if order["flags"] & HELD == 0 and is_checked(s, order, lots):
+        short = goes_short(s, order, lots)
+        needed = lots if short else required_with_fee(s, order, lots, order_price(s, order), TAKER)
+        funds = max(instrument_at(s, order["symbol"])["position"], 0) if short else available(s, order)
+        if short or needed > funds:
+            order["limit_price"] = old_limit
+            order["stop_price"] = old_stop
+            order["trail_offset"] = old_offset
+            order["trail_unit"] = old_unit
+            reason = Reason.INSUFFICIENT_CASH if s["account_type"] == AccountType.CASH else Reason.INSUFFICIENT_MARGIN
+            _refuse_replace(s, o, time, Reason.SHORT_IN_CASH_ACCOUNT if short else reason, needed, funds)
+            return
+    resize(s, o, quantity)
+    if order["flags"] & HELD == 0:
+        reserve_rest(s, order)
+    order["flags"] &= ~PENDING_REPLACE
+    moved = order["limit_price"] != old_limit or order["stop_price"] != old_stop or order["trail_unit"] != 0
+    if quantity > old_quantity or moved:
+        order["arrived_at"] = time
+        order["tried"] = 0
+        order["shown"] = order["display_quantity"]
+        put_last(s, o)
+    emit(s, o, OrderEvent.REPLACE, time, 0)
 
 
 @jit
@@ -67,13 +203,13 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
                 move_command(s, k, waiting)
             waiting += 1
         elif command["kind"] == NEW_ORDER:
-            accept_new(s, o, time)
+            _accept_new(s, o, time)
         else:
             _expire_before(s, o, time)
             if command["kind"] == CANCEL:
-                cancel_arrives(s, o, time)
+                _cancel_arrives(s, o, time)
             else:
-                replace_arrives(s, o, time, command["quantity"], command["limit"], command["stop"])
+                _replace_arrives(s, o, command)
     s["n_commands"] = waiting
 
 
@@ -89,6 +225,7 @@ def push_command(s, kind, o, quantity, limit, stop):  # type: ignore[no-untyped-
     command["quantity"] = quantity
     command["limit"] = limit
     command["stop"] = stop
+    command["trail"] = 0
 
 
 @jit

@@ -196,33 +196,43 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
 
 
 @jit
-def _next_live(s, i, after):  # type: ignore[no-untyped-def]
-    """Smallest number above ``after`` of a live order of instrument i (-1: of any), -1 where there is none."""
+def _is_meant(order, i, side, tag):  # type: ignore[no-untyped-def]
+    """Whether an order is alive, of instrument i (-1: any), of a side (0: any) and with a tag (-1: any)."""
+    mine = (i < 0 or order["symbol"] == i) and (side == 0 or order["side"] == side) and (tag < 0 or order["tag"] == tag)
+    return mine and is_live(order)
+
+
+@jit
+def _next_live(s, i, side, tag, after):  # type: ignore[no-untyped-def]
+    """Smallest number above ``after`` of an order that is meant, -1 where there is none."""
     found = -1
     o = s["work_head"]
     while o >= 0:
-        if o > after and (found < 0 or o < found) and (i < 0 or order_at(s, o)["symbol"] == i) and is_live(order_at(s, o)):
+        if o > after and (found < 0 or o < found) and _is_meant(order_at(s, o), i, side, tag):
             found = o
         o = order_at(s, o)["next"]
     for k in range(s["n_commands"]):
         o = command_at(s, k)["order"]
-        wanted = command_at(s, k)["kind"] == NEW_ORDER and o > after and (found < 0 or o < found)
-        if wanted and (i < 0 or order_at(s, o)["symbol"] == i) and is_live(order_at(s, o)):
+        fresh = command_at(s, k)["kind"] == NEW_ORDER and o > after and (found < 0 or o < found)
+        if fresh and _is_meant(order_at(s, o), i, side, tag):
             found = o
     return found
 
 
-@entry("int64(int64, int64)")
-def cancel_all(address, i):  # type: ignore[no-untyped-def]
-    """Ask for the cancel of every live order of instrument i (-1: of all), by number. Returns how many were asked for."""
+@entry("int64(int64, int64, int64, int64)")
+def cancel_all(address, i, side, tag):  # type: ignore[no-untyped-def]
+    """Ask for the cancel of every live order of instrument i (-1: of all), of a side (0: both) and with a tag (-1: any), by number.
+
+    Returns how many were asked for.
+    """
     s = state_at(address)
     asked = 0
-    o = _next_live(s, i, -1)
+    o = _next_live(s, i, side, tag, -1)
     while o >= 0:
         answer = cancel(address, o)
         if answer == NO_ROOM:
             _answered(s, NO_ROOM)
             return asked
         asked += answer
-        o = _next_live(s, i, o)
+        o = _next_live(s, i, side, tag, o)
     return asked

@@ -14,6 +14,7 @@ from fillwright.kernel._codes import (
     PENDING_REPLACE,
     REDUCE_ONLY,
     SIZED,
+    TRIGGERED,
     Action,
     Deduplicate,
     ExitReason,
@@ -25,8 +26,8 @@ from fillwright.kernel._codes import (
     TradingState,
 )
 from fillwright.kernel._jit import entry, jit
-from fillwright.kernel.arrivals import push_command
-from fillwright.kernel.exits import attach_exits, fix_exits
+from fillwright.kernel.arrivals import move_trail, push_command
+from fillwright.kernel.exits import add_child, attach_exits, fix_exits, wait_for
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.limits import (
     limit_check,
@@ -62,10 +63,12 @@ from fillwright.kernel.orders import (
     submit_order,
 )
 from fillwright.kernel.state import (
+    AFTER,
     CANCEL,
     FAULT_ROOM,
     NEW_ORDER,
     REPLACE,
+    command_at,
     currency_at,
     expect_bar,
     instrument_at,
@@ -194,7 +197,7 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     if order["quantity"] <= 0:
         return deny(s, o, Reason.ZERO_QUANTITY, NOTHING, NOTHING)
     asked = order["quantity"]
-    if order["flags"] & REDUCE_ONLY != 0:
+    if order["flags"] & (REDUCE_ONLY | HELD) == REDUCE_ONLY:
         asked = min(asked, -side * projected(s, order["strategy"], i))
     lots = asked
     for which in range(limits_in_force(s)):
@@ -262,12 +265,19 @@ def _place(s, intent):  # type: ignore[no-untyped-def]
         order["trail_unit"] = s["t_trail_unit"]
         order["exit_reason"] = _exit_of(s["t_type"])
     order["flags"] |= s["t_flags"]
-    if s["t_take"] == 0 and s["t_loss"] == 0:
-        _check_and_send(s, o)
-    elif not fix_exits(s, i, order["side"]):
+    order["display_quantity"] = s["t_display"]
+    order["shown"] = s["t_display"]
+    if s["t_after"] != 0 and not wait_for(s, o, s["t_after"] - 1):
+        deny(s, o, Reason.PARENT_ENDED, NOTHING, NOTHING)
+        return o
+    exits = s["t_take"] != 0 or s["t_loss"] != 0
+    if exits and not fix_exits(s, i, order["side"]):
         deny(s, o, Reason.OFF_TICK, NOTHING, NOTHING)
     elif _check_and_send(s, o):
-        attach_exits(s, o)
+        if order["waits"] == AFTER:
+            add_child(s, order["parent_id"], o)
+        if exits:
+            attach_exits(s, o)
     return o
 
 
@@ -318,7 +328,7 @@ def _move_to(s, target, intent):  # type: ignore[no-untyped-def]
         leg["tif"] = s["t_tif"]
         leg["parent_id"] = o
         if _check_and_send(s, child):
-            order_at(s, o)["child"] = child
+            add_child(s, o, child)
     return o
 
 
@@ -363,6 +373,8 @@ def _settle_action(s):  # type: ignore[no-untyped-def]
     if action == Action.OPEN:
         return Reason.POSITION_EXISTS if held != 0 else 0
     if action == Action.REDUCE:
+        if s["t_after"] != 0 and is_live(order_at(s, s["t_after"] - 1)):
+            return 0
         if s["t_side"] == 0:
             s["t_side"] = -toward
         return Reason.NO_POSITION if held * s["t_side"] >= 0 else 0
@@ -454,7 +466,7 @@ def cancel(address, o):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
+def _request_replace(s, o, quantity, limit, stop, trail, unit):  # type: ignore[no-untyped-def]
     """REPLACE_REQUEST carries the result that was asked for, and so does the command; the order itself is as it was."""
     order = order_at(s, o)
     was_quantity = order["quantity"]
@@ -470,6 +482,9 @@ def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-de
     emit(s, o, OrderEvent.REPLACE_REQUEST, s["now"], 0)
     if order["trail_unit"] != 0:  # what is not asked for stays where the trail has it then
         push_command(s, REPLACE, o, order["quantity"], limit, stop)
+        command = command_at(s, s["n_commands"] - 1)
+        command["trail"] = trail
+        command["trail_unit"] = unit
     else:
         push_command(s, REPLACE, o, order["quantity"], order["limit_price"], order["stop_price"])
     order["quantity"] = was_quantity
@@ -477,9 +492,30 @@ def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-de
     order["stop_price"] = was_stop
 
 
-@entry("int64(int64, int64, int64, int64, int64)")
-def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
-    """Ask for new total quantity, limit and stop of order o; 0 = unchanged. 1 = asked, 0 = refused or done, NO_ROOM."""
+@jit
+def _stop_to_be(s, order, limit, stop, trail, unit):  # type: ignore[no-untyped-def]
+    """(limit, stop) that order would have after a replace that arrives at once; the order stays as it is."""
+    was_limit = order["limit_price"]
+    was_stop = order["stop_price"]
+    if trail != 0:
+        was_offset = order["trail_offset"]
+        was_unit = order["trail_unit"]
+        move_trail(s, order, trail, unit, limit, stop)
+        order["trail_offset"] = was_offset
+        order["trail_unit"] = was_unit
+    new_limit = limit if limit != 0 else order["limit_price"]
+    new_stop = stop if stop != 0 and order["flags"] & TRIGGERED == 0 else order["stop_price"]
+    order["limit_price"] = was_limit
+    order["stop_price"] = was_stop
+    return new_limit, new_stop
+
+
+@entry("int64(int64, int64, int64, int64, int64, int64, int64)")
+def replace(address, o, quantity, limit, stop, trail, unit):  # type: ignore[no-untyped-def]
+    """Ask for new total quantity, limit, stop and distance of a trail (in its unit) of order o; 0 = unchanged.
+
+    1 = asked, 0 = refused or done, NO_ROOM.
+    """
     s = state_at(address)
     if not _has_room(s, 1):
         return NO_ROOM
@@ -503,19 +539,19 @@ def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
         new_limit = 0
     if not has_stop(order["type"]):
         new_stop = 0
+    if order["trail_unit"] == 0 or (trail == order["trail_offset"] and unit == order["trail_unit"]):
+        trail = 0
     same_quantity = quantity == 0 or quantity == order["quantity"]
     same_limit = new_limit == 0 or new_limit == order["limit_price"]
     same_stop = new_stop == 0 or new_stop == order["stop_price"]
-    if same_quantity and same_limit and same_stop:
+    if same_quantity and same_limit and same_stop and trail == 0:
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.NOTHING_TO_CHANGE)
         return 0
     total = quantity if quantity != 0 else order["quantity"]
-    reason, needed, had = limit_on_replace(
-        s, o, total - order["cum_quantity"],
-        new_limit if new_limit != 0 else order["limit_price"], new_stop if new_stop != 0 else order["stop_price"],
-    )  # fmt: skip
+    later_limit, later_stop = _stop_to_be(s, order, new_limit, new_stop, trail, unit)
+    reason, needed, had = limit_on_replace(s, o, total - order["cum_quantity"], later_limit, later_stop)
     if reason != 0:
         emit_numbers(s, o, OrderEvent.REPLACE_REJECT, s["now"], reason, needed, had)
         return 0
-    _request_replace(s, o, quantity, new_limit, new_stop)
+    _request_replace(s, o, quantity, new_limit, new_stop, trail, unit)
     return 1

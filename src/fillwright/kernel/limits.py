@@ -10,7 +10,7 @@ from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, value
 from fillwright.kernel.orders import counts_as_pending, emit_numbers, is_live, resize
-from fillwright.kernel.state import book_at, instrument_at, order_at
+from fillwright.kernel.state import AFTER, book_at, instrument_at, order_at
 
 PLAIN_LIMITS = 4
 """Limits 0 to 3 are looked at for every order; the others where ``policies`` says that there are some, or trading is not active."""
@@ -43,11 +43,27 @@ def _before(s, order):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _found_after(s, order, position):  # type: ignore[no-untyped-def]
+    """The position that an order finds once all that it waits for has filled; a reduce-only order is taken to find enough."""
+    if order["flags"] & REDUCE_ONLY != 0:
+        return -order["side"] * order["quantity"]
+    found = position
+    k = order["parent_id"]
+    while k >= 0:
+        parent = order_at(s, k)
+        if parent["symbol"] == order["symbol"]:
+            found += parent["side"] * parent["leaves_quantity"]
+        k = parent["parent_id"] if parent["flags"] & HELD != 0 else -1
+    return found
+
+
+@jit
 def start_position(s, order):  # type: ignore[no-untyped-def]
-    """The position an order adds to: the one there is or the projected one, whichever leaves it less to close. A held leg finds none."""
-    if order["flags"] & HELD != 0:
-        return 0
+    """The position an order adds to: the one there is or the projected one, whichever leaves it less to close. A held leg finds none,
+    an order that waits for another what that one leaves."""
     position = instrument_at(s, order["symbol"])["position"]
+    if order["flags"] & HELD != 0:
+        return _found_after(s, order, position) if order["waits"] == AFTER else 0
     coming = _before(s, order)
     return max(position, coming) if order["side"] > 0 else min(position, coming)
 
@@ -124,8 +140,10 @@ def _live_beside(s, order):  # type: ignore[no-untyped-def]
     count = instrument_at(s, order["symbol"])["live"]
     if is_live(order):
         count -= 1
-    if order["parent_id"] >= 0 and is_live(order_at(s, order["parent_id"])):
-        count -= 1
+    if order["parent_id"] >= 0:
+        parent = order_at(s, order["parent_id"])
+        if parent["symbol"] == order["symbol"] and is_live(parent):
+            count -= 1
     return count
 
 
@@ -249,12 +267,11 @@ def limit_on_replace(s, o, lots, limit, stop):  # type: ignore[no-untyped-def]
     if part == 0 or not (more or moved):
         return 0, 0, 0
     for which in range(limits_in_force(s)):
-        counts = which == OPEN_POSITIONS or which == ORDERS_SENT or which == LIVE_ORDERS
         if which == COLLAR:
             reason, needed, had = over_collar(s, order["symbol"], limit, stop)
             if reason != 0:
                 return reason, needed, had
-        elif more and not counts:
+        elif more and which != OPEN_POSITIONS and which != ORDERS_SENT and which != LIVE_ORDERS:
             reason, needed, had = limit_check(s, o, start, lots, which)
             if reason != 0:
                 return reason, needed, had

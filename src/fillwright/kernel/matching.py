@@ -41,7 +41,6 @@ from fillwright.kernel.models import (
 from fillwright.kernel.orders import (
     accept,
     add_fill,
-    arm_exits,
     close_order,
     emit,
     end_order,
@@ -51,9 +50,10 @@ from fillwright.kernel.orders import (
     keep_exits,
     keep_to_position,
     refuse,
-    release,
+    release_children,
     reserve_rest,
     settle_group,
+    show_more,
     submit_order,
     trail,
     trigger,
@@ -61,6 +61,7 @@ from fillwright.kernel.orders import (
 from fillwright.kernel.orders import engine_order as new_engine_order
 from fillwright.kernel.rng import uniform
 from fillwright.kernel.state import (
+    NO_WALK,
     book_at,
     expect_fill,
     feed_at,
@@ -261,6 +262,9 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
     if order["flags"] & (REDUCE_ONLY | POST_ONLY) != 0 and not _may_trade(s, o, maker, time):
         return
     lots = order["leaves_quantity"]
+    hidden = maker and order["display_quantity"] != 0
+    if hidden:
+        lots = min(lots, order["shown"])
     if bar["volume_left"] >= 0:
         lots = min(lots, bar["volume_left"])
         if order["tif"] == TimeInForce.FOK and lots < order["leaves_quantity"]:
@@ -302,18 +306,15 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
         _settle(s, o, lots, time)
     if s["reducing"] > 0 and fill["closing_quantity"] > 0:
         keep_exits(s, o, time)
+    if hidden and is_live(order):
+        show_more(s, o, lots)
 
 
 @jit
 def _settle(s, o, lots, time):  # type: ignore[no-untyped-def]
     """What a fill of order o means for the orders that hang together with it."""
-    order = order_at(s, o)
-    child = order["child"]
-    if child >= 0:
-        if order_at(s, child)["flags"] & REDUCE_ONLY != 0:
-            arm_exits(s, o, lots, time)
-        elif order["leaves_quantity"] == 0 and is_live(order_at(s, child)):
-            release(s, child, time)
+    if order_at(s, o)["child"] >= 0:
+        release_children(s, o, lots, time)
     settle_group(s, o, lots, time)
 
 
@@ -407,6 +408,7 @@ def _pass(s, stage):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
+        s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
         if _is_auction(order):
             auction = True
@@ -433,9 +435,12 @@ def _pass(s, stage):  # type: ignore[no-untyped-def]
                 if order["from_price"] != 0:
                     start = order["from_price"]
                     order["from_price"] = 0
+                    if order["tif"] == TimeInForce.IOC or order["tif"] == TimeInForce.FOK:
+                        start = end
                 if start != end:
                     _meet_segment(s, o, start, end, stage, path, bar["close_time"])
-        o = order["next"]
+        o = s["cursor"]
+    s["cursor"] = NO_WALK
     if brief:
         _drop_unfilled(s, False)
     return auction
@@ -457,10 +462,12 @@ def _pass_auction(s):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
+        s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
         if _is_auction(order) and _may_meet(order, bar) and _is_called(s, order, bar, Stage.FLAT_AT):
             _meet_auction(s, o, Stage.FLAT_AT)
-        o = order["next"]
+        o = s["cursor"]
+    s["cursor"] = NO_WALK
     _drop_unfilled(s, False)
 
 
@@ -481,11 +488,13 @@ def match_lookahead(s):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
+        s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
         if bar["bar"] >= 0 and order["arrived_at"] == s["now"] and order["tried"] == 0 and order["flags"] & HELD == 0:
             if is_live(order) and not _is_auction(order):
                 _meet_point(s, o, bar["close"], Stage.CLOSE, BarPath.CLOSE_ONLY, s["now"])
-        o = order["next"]
+        o = s["cursor"]
+    s["cursor"] = NO_WALK
     _drop_unfilled(s, True)
 
 

@@ -280,6 +280,13 @@ class Reversal(IntEnum):
     TWO_ORDERS = 2
 
 
+class Bracket(IntEnum):
+    """When the exits of an entry are armed: with each fill for what is filled, or once it is full or has ended."""
+
+    PRO_RATA = 0
+    ARM_ON_FULL = 1
+
+
 class Action(IntEnum):
     """What an intent means to do with the position; the rules are in ``docs/execution_rules.md`` §2."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fillwright.errors import UsageError
 from fillwright.model.codes import OrderFlag, OrderType, TimeInForce, TrailUnit
@@ -28,11 +28,14 @@ _AUCTIONS = {
 }
 
 
+_MAY_HIDE = (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED, OrderType.TRAILING_STOP_LIMIT)
+
 Price = int | float | Decimal | None
 
 
 class Terms(NamedTuple):
-    """What a call says about an order beside instrument, side and size, as it was given. The rarer terms begin with ``lot``."""
+    """What a call says about an order beside instrument, side and size, as it was given. The rarer terms begin with ``lot``;
+    ``after`` is anything that has the number of an order as its ``id``."""
 
     limit: Price = None
     stop: Price = None
@@ -47,6 +50,8 @@ class Terms(NamedTuple):
     trail_limit: Price = None
     take_profit: Price = None
     stop_loss: Price = None
+    display: Price = None
+    after: Any = None
 
 
 _RARE = Terms._fields.index("lot")
@@ -72,6 +77,10 @@ def order_type(terms: Terms, tif: int) -> OrderType:
     if terms.post_only and (not has_limit or tif in (TimeInForce.IOC, TimeInForce.FOK)):
         raise UsageError(
             "post_only= goes with a limit that may rest", remedy="give limit=, and neither IOC nor FOK, or leave it out"
+        )
+    if terms.display is not None and (kind not in _MAY_HIDE or tif in (TimeInForce.IOC, TimeInForce.FOK)):
+        raise UsageError(
+            "display= goes with a limit that may rest", remedy="give limit=, and neither IOC nor FOK, or leave it out"
         )
     return kind
 

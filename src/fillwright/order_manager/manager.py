@@ -72,6 +72,7 @@ class OrderManager:
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
+        display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
         """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity: exactly one of them, or none where
         the configuration has a ``sizing``. With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market
@@ -85,10 +86,14 @@ class OrderManager:
         would take when it first meets the market is refused (WOULD_TAKE).
 
         ``take_profit`` and ``stop_loss`` are prices of a limit and a stop that close what this order opens: held until its first fill,
-        as large as what is filled, each making room for the other's fills. They are ``order.take_profit`` and ``order.stop_loss``.
+        as large as what is filled, each making room for the other's fills. They are ``order.take_profit`` and ``order.stop_loss``;
+        ``orders.bracket`` says when they begin to work.
+
+        ``after`` is an order: this one is held until that one has filled as a whole, and ends with it (PARENT_ENDED) if it ends
+        otherwise. ``display`` is the part of a limit order that is shown: what rests fills in such parts, each behind other orders.
         """
         terms = Terms(
-            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
         )  # fmt: skip
         return self._order(1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight), terms)
 
@@ -98,10 +103,11 @@ class OrderManager:
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
+        display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
         """Sell; the arguments are those of :meth:`buy`. Selling more than there is goes short (margin accounts only)."""
         terms = Terms(
-            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
         )  # fmt: skip
         return self._order(-1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight), terms)
 
@@ -187,35 +193,47 @@ class OrderManager:
         """Ask for the cancel of an order. False if it is done or being cancelled already."""
         return self._call(lambda: int(intake.cancel(self._address, order.id))) == 1
 
-    def cancel_all(self, symbol: str | None = None) -> int:
-        """Ask for the cancel of every live order (of a symbol). Returns how many were asked for."""
+    def cancel_all(self, symbol: str | None = None, *, side: Literal["buy", "sell"] | None = None, tag: str | None = None) -> int:
+        """Ask for the cancel of every live order (of a symbol, of a side, with a tag). Returns how many were asked for."""
+        if side not in (None, "buy", "sell"):
+            raise UsageError(f"no side {side!r}", remedy='side="buy" or side="sell"')
         orders = self.state.table("orders")
         live = np.isin(orders["status"], (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED))
         if symbol is not None:
             live &= orders["symbol"] == self._instrument(symbol)
+        if side is not None:
+            live &= orders["side"] == (1 if side == "buy" else -1)
+        if tag is not None:
+            live &= orders["tag"] == self._codes[0].get(tag, -2)
         return sum(self.cancel(Order(self, int(number))) for number in np.flatnonzero(live))
 
     def oco(self, *orders: Order) -> None:
         """One cancels the other: the first of these orders that is filled cancels the others, a partial fill makes them smaller.
 
-        They must be new in this callback, alive and in one instrument, not exits, and in no such group; else a UsageError.
+        They are alive, of one instrument and no exits of an entry; orders of earlier callbacks may be among them, and one that is in such a
+        group already takes the others into it; else a UsageError.
         """
-        numbers = sorted(order.id for order in orders)
+        numbers = [order.id for order in orders]
         for one, other in zip(numbers, numbers[1:]):
             if int(exits.link(self._address, one, other)) == 0:
                 raise UsageError(
                     f"orders {one} and {other} cannot cancel each other",
-                    remedy="give two or more orders of one instrument to self.oco in the callback that placed them, each to one group",
+                    remedy="give self.oco two or more live orders of one instrument, not exits of an entry, each of one group at most",
                 )
 
     def replace(
-        self, order: Order, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None
-    ) -> bool:
-        """Ask for a new total quantity, limit or stop of an order. False if it is done or the request was refused."""
+        self, order: Order, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None,
+        trail: Number | str | None = None,
+    ) -> bool:  # fmt: skip
+        """Ask for a new total quantity, limit, stop or distance of a trail of an order. False if it is done or the request was refused.
+
+        With a new distance the stop begins anew, that far from the last price.
+        """
         i = order._field("symbol")
         lots = 0 if quantity is None else positive(to_lots(quantity, self._lot_scale[i]), "quantity", quantity)
         prices = [self._price(i, price, name) for price, name in ((limit, "limit"), (stop, "stop"))]
-        return self._call(lambda: int(intake.replace(self._address, order.id, lots, *prices))) == 1
+        away = (0, 0) if trail is None else distance(trail, self._price_scale[i])
+        return self._call(lambda: int(intake.replace(self._address, order.id, lots, *prices, *away))) == 1
 
     def orders(self, symbol: str | None = None) -> list[Order]:
         """The live orders (of a symbol), oldest first."""
@@ -295,7 +313,20 @@ class OrderManager:
             trail = distance(terms.trail, self._price_scale[i])
             limit = self._price(i, terms.trail_limit, "trail_limit")
         lot = 0 if terms.lot is None else self._lot(terms.lot)
-        return kind, limit, stop, (lot, int(flags_of(terms)), *trail, take, loss)
+        shown = 0
+        if terms.display is not None:
+            shown = positive(to_lots(terms.display, self._lot_scale[i]), "display", terms.display)
+        after = 0 if terms.after is None else self._known(terms.after) + 1
+        return kind, limit, stop, (lot, int(flags_of(terms)), *trail, take, loss, shown, after)
+
+    def _known(self, order: Order) -> int:
+        """Number of an order of this run."""
+        number = order.id
+        if number >= len(self.state.table("orders")):
+            raise UsageError(
+                f"there is no order {number} in this run", remedy="give an order that self.buy or self.sell returned"
+            )
+        return number
 
     def _size(self, i: int, sizes: Size) -> tuple[int, int]:
         """(size mode, whole size) of an order whose size is no plain quantity."""

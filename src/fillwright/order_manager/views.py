@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from fillwright.kernel.state import FOLLOWS
 from fillwright.model.codes import OrderFlag, OrderStatus, OrderType, Reason, Side
 from fillwright.model.instrument import Instrument
 from fillwright.model.lifecycle import TERMINAL
@@ -108,7 +109,7 @@ class Order:
         orders = self._manager.state.tables["orders"]
         for number in (self.id + 1, self.id + 2):  # exits directly follow their entry
             mine = number < len(self._manager.state.table("orders")) and orders[number]["parent_id"] == self.id
-            if mine and orders[number]["type"] == kind and orders[number]["flags"] & OrderFlag.REDUCE_ONLY:
+            if mine and orders[number]["type"] == kind and orders[number]["waits"] == FOLLOWS:
                 return Order(self._manager, number)
         return None
 
@@ -116,9 +117,12 @@ class Order:
         """Ask for its cancel. False if it is done or being cancelled already."""
         return self._manager.cancel(self)
 
-    def replace(self, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None) -> bool:
-        """Ask for a new total quantity, limit or stop. False if it is done or the request was refused (see its events)."""
-        return self._manager.replace(self, quantity=quantity, limit=limit, stop=stop)
+    def replace(
+        self, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None,
+        trail: Number | str | None = None,
+    ) -> bool:  # fmt: skip
+        """Ask for a new total quantity, limit, stop or distance of a trail. False if it is done or was refused (see its events)."""
+        return self._manager.replace(self, quantity=quantity, limit=limit, stop=stop, trail=trail)
 
     def __repr__(self) -> str:
         return (

@@ -154,10 +154,11 @@ class Strategy:
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
+        display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
         """Buy: see :meth:`OrderManager.buy`."""
         terms = Terms(
-            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
         )  # fmt: skip
         return self._orders._order(1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight), terms)
 
@@ -167,10 +168,11 @@ class Strategy:
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
+        display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
         """Sell: see :meth:`OrderManager.sell`."""
         terms = Terms(
-            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
         )  # fmt: skip
         return self._orders._order(-1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight), terms)
 
@@ -234,12 +236,12 @@ class Strategy:
         self._orders.close_all()
 
     def oco(self, *orders: Order) -> None:
-        """One cancels the other, of orders that this callback placed: see :meth:`OrderManager.oco`."""
+        """One cancels the other: see :meth:`OrderManager.oco`."""
         self._orders.oco(*orders)
 
-    def cancel_all(self, symbol: str | None = None) -> int:
-        """Ask for the cancel of every live order (of a symbol)."""
-        return self._orders.cancel_all(symbol)
+    def cancel_all(self, symbol: str | None = None, *, side: Literal["buy", "sell"] | None = None, tag: str | None = None) -> int:
+        """Ask for the cancel of every live order (of a symbol, of a side, with a tag)."""
+        return self._orders.cancel_all(symbol, side=side, tag=tag)
 
     @property
     def trading_state(self) -> TradingState:

@@ -45,7 +45,7 @@ CALLBACK = types.int64(types.int64, types.int64, types.int64)
 _ENTRIES: dict[str, tuple[Any, Any]] = {
     "place": (drivers.place, types.int64(*[types.int64] * 5, *[types.float64] * 3)),
     "cancel": (intake.cancel, types.int64(types.int64, types.int64)),
-    "cancel_all": (drivers.cancel_all, types.int64(types.int64, types.int64)),
+    "cancel_all": (drivers.cancel_all, types.int64(types.int64, types.int64, types.int64, types.int64)),
     "funds": (advance.free_funds, types.int64(types.int64)),
     "equity": (advance.equity_of, types.int64(types.int64)),
     "element": (questions.element, types.float64(*[types.int64] * 3)),

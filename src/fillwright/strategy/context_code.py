@@ -317,7 +317,7 @@ def _cancel(e: _Emitter, order: Any) -> Any:
 
 
 def _cancel_all(e: _Emitter) -> Any:
-    return e.call("cancel_all", [e.address, e.feed_field("instrument") if e.kind.bar else e.word(-1)])
+    return e.call("cancel_all", [e.address, e.feed_field("instrument") if e.kind.bar else e.word(-1), e.word(0), e.word(-1)])
 
 
 def _close_all(e: _Emitter) -> Any:
@@ -375,7 +375,7 @@ _CALL: dict[str, Callable[..., Any]] = {
     "close_all": _close_all,
     "cancel": _cancel,
     "cancel_all": _cancel_all,
-    "cancel_everything": lambda e: e.call("cancel_all", [e.address, e.word(-1)]),
+    "cancel_everything": lambda e: e.call("cancel_all", [e.address, e.word(-1), e.word(0), e.word(-1)]),
     "replace": lambda e, order, *new: e.call("replace", [e.address, order, *(_nan() if x is None else x for x in new)]),
     "order_number": lambda e, order, what: e.call("order_number", [e.address, order, what], types.float64),
     "order_code": lambda e, order, what: e.call("order_code", [e.address, order, what]),

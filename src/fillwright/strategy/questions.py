@@ -192,7 +192,7 @@ def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
         if lots <= 0:
             raise ValueError("a quantity must be positive")
     scale = float(instrument["price_scale"])
-    return _answered(s, intake.replace(address, o, lots, _units(limit, scale), _units(stop, scale)))
+    return _answered(s, intake.replace(address, o, lots, _units(limit, scale), _units(stop, scale), 0, 0))
 
 
 @entry("int64(int64, int64)")
