@@ -515,14 +515,21 @@ class Trader:
             prices = sorted((self._price(now, instrument), self._price(now, instrument)))
             loss, take = prices if order.side == Side.BUY else reversed(prices)
             order = replace(order, take_profit=take if draw > 0.1 else 0, stop_loss=loss if draw < 0.3 else 0)
-        hides = order.type % 2 == 0 and order.type < OrderType.MARKET_ON_OPEN and order.tif not in (TimeInForce.IOC, TimeInForce.FOK)
-        if hides and rng.random() < 0.3:
+            if order.stop_loss and draw < 0.1:
+                order = replace(order, size_mode=SizeMode.RISK, size=rng.choice((RATE // 1000, RATE // 200 + 1, RATE // 20)))
+        hides = (
+            order.type % 2 == 0 and order.type < OrderType.MARKET_ON_OPEN and order.tif not in (TimeInForce.IOC, TimeInForce.FOK)
+        )
+        if hides and order.size_mode is SizeMode.UNITS and rng.random() < 0.3:
             order = replace(order, display=max(order.size // rng.choice((2, 3, 5, 9)), 1))
         if orders and rng.random() < 0.4:
             number = rng.choice((len(orders) - 1, self._order_number() % len(orders)))
             order = replace(order, after=number)
             if rng.random() < 0.5:
-                order = replace(order, side=Side(-orders[number].side), size=max(orders[number].quantity, 1), instrument=orders[number].symbol)
+                other, mode = orders[number], SizeMode.UNITS
+                order = replace(
+                    order, side=Side(-other.side), size_mode=mode, size=max(other.quantity, 1), instrument=other.symbol
+                )
                 if not orders[number].done and rng.random() < 0.7:
                     order = replace(order, flags=order.flags | OrderFlag.REDUCE_ONLY)
         if orders and rng.random() < 0.4:

@@ -84,7 +84,8 @@ class _Play:
                 type=command.type, tif=command.tif, limit=command.limit, stop=command.stop, expire=command.expire_at,
                 lot=command.lot + 1, rule=command.rule,
                 flags=command.flags, trail=command.trail, trail_unit=command.trail_unit,
-                take=command.take_profit, loss=command.stop_loss, after=command.after + 1 if command.after < len(orders) else 0, display=command.display,
+                take=command.take_profit, loss=command.stop_loss, display=command.display,
+                after=command.after + 1 if command.after < len(orders) else 0,
             )  # fmt: skip
             number = self.call(intake.submit)
             if 0 <= command.oco < number:

@@ -25,7 +25,7 @@ from reference.broker import Broker, Live, Queued, largest, rises
 from reference.limits import LIMITS, SHRINKING, Limits, opening
 from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Order, Replace, Switch, Target, TargetBatch
 
-SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT)
+SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT, SizeMode.RISK)
 EXITS = {
     OrderType.STOP: ExitReason.STOP, OrderType.STOP_LIMIT: ExitReason.STOP, OrderType.TRAILING_STOP: ExitReason.TRAILING,
     OrderType.TRAILING_STOP_LIMIT: ExitReason.TRAILING, OrderType.MARKET_IF_TOUCHED: ExitReason.TARGET,
@@ -117,13 +117,20 @@ class Desk:
 
     def _lots_for(self, instrument: int, money: int) -> int:
         """Largest quantity whose value with slippage and fee is within money of the account's currency."""
+        price = self.broker.mark(instrument) + self._slippage(instrument)
+        return self._affordable(instrument, price, price, money)
+
+    def _slippage(self, instrument: int) -> int:
         mark, tick = self.broker.mark(instrument), self.broker.scenario.instruments[instrument].tick
-        price = mark + muldiv(mark, self.settings.slippage_rate, RATE) + self.settings.slippage_ticks * tick
+        return muldiv(mark, self.settings.slippage_rate, RATE) + self.settings.slippage_ticks * tick
+
+    def _affordable(self, instrument: int, worth: int, price: int, money: int) -> int:
+        """Largest quantity of which so much per lot, and the fee at a price, are within money."""
         quote = self.books.quote[instrument]
 
         def fits(lots: int) -> bool:
             fee, _ = self.broker.fee(None, instrument, lots, price, Liquidity.TAKER)
-            value = self.books.value(instrument, price, lots)
+            value = self.books.value(instrument, worth, lots)
             return self.books.base(quote, value) + self.books.base(quote, fee) <= money
 
         top = 1
@@ -131,13 +138,27 @@ class Desk:
             top *= 2
         return largest(top, fits)
 
+    def _at_risk(self, command: Order) -> int:
+        """Largest quantity that loses no more than a part of equity from the entry to the stop, the fee of the entry included."""
+        price = self.broker.mark(command.instrument) + command.side * self._slippage(command.instrument)
+        if command.limit and not command.trail_unit:
+            price = command.limit
+        elif command.stop:
+            price = command.stop
+        worth = command.side * (price - command.stop_loss)
+        return (
+            self._affordable(command.instrument, worth, price, self._money(command.size_mode, command.size)) if worth > 0 else 0
+        )
+
     # ---------------------------------------------------------------- buy, sell
 
     def _order(self, command: Order) -> None:
         self.intents += 1
         instrument = command.instrument
         lots = command.size
-        if command.size_mode in SIZED:
+        if command.size_mode is SizeMode.RISK:
+            lots = self._at_risk(command) if self._priced(instrument) else 0
+        elif command.size_mode in SIZED:
             lots = self._lots_for(instrument, self._money(command.size_mode, command.size)) if self._priced(instrument) else 0
         order = self._make(instrument, command.side, lots, command.size_mode, command.size, self.intents - 1)
         order.type, order.tif, order.expire_at = command.type, command.tif, command.expire_at
@@ -387,7 +408,9 @@ class Desk:
         if wanted == (order.quantity, order.limit_price, order.stop_price) and not trail[0]:
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.NOTHING_TO_CHANGE)
             return
-        asked = Queued("replace", order, now, wanted[0], limit if order.limit_price else 0, stop if order.stop_price else 0, *trail)
+        asked = Queued(
+            "replace", order, now, wanted[0], limit if order.limit_price else 0, stop if order.stop_price else 0, *trail
+        )
         later_stop, later_limit = self.broker.replaced(order, asked)
         over = self.limits.over_on_replace(order, wanted[0] - order.cum_quantity, later_limit, later_stop)
         if over:

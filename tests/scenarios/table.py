@@ -111,7 +111,7 @@ class Script(fw.Strategy):
                 options["trail"] = words.pop(0)
             elif word in PRICES:
                 options[word] = Decimal(words.pop(0))
-            elif word in ("side", "tag"):
+            elif word in ("side", "tag", "risk"):
                 options[word] = words.pop(0)
             elif word == "after":
                 options[word] = Order(self._orders, int(words.pop(0)))

@@ -61,8 +61,16 @@ SIX = {"execution": {"participation": "0.15"}}
             ["09:32 first buy 10 @ 99.00 fee 0 maker", "09:32 open sell 4 @ 103.00 fee 0"],
             ["FILLED", "FILLED"],
         ),
-        ("09:31 buy 10\n09:31 sell 4 after 0", ["09:31 open buy 10 @ 100.00 fee 0", "09:31 open sell 4 @ 100.00 fee 0"], ["FILLED"] * 2),
-        ("09:31 buy 10 limit 90\n09:31 sell 10 limit 103 after 0\n09:33 cancel 0", [], ["CANCELED CANCELED_BY_USER", "CANCELED PARENT_ENDED"]),
+        (
+            "09:31 buy 10\n09:31 sell 4 after 0",
+            ["09:31 open buy 10 @ 100.00 fee 0", "09:31 open sell 4 @ 100.00 fee 0"],
+            ["FILLED"] * 2,
+        ),
+        (
+            "09:31 buy 10 limit 90\n09:31 sell 10 limit 103 after 0\n09:33 cancel 0",
+            [],
+            ["CANCELED CANCELED_BY_USER", "CANCELED PARENT_ENDED"],
+        ),
         # one after the other, and all that waits ends with the first
         (
             "09:31 buy 1\n09:31 buy 2 after 0\n09:31 buy 3 after 1",
@@ -90,7 +98,11 @@ SIX = {"execution": {"participation": "0.15"}}
             ],
             ["FILLED"] * 3,
         ),
-        ("09:31 buy 10 limit 97\n09:32 sell 10 limit 100 after 0", ["09:34 second buy 10 @ 97.00 fee 0 maker"], ["FILLED", "EXPIRED END_OF_DATA"]),
+        (
+            "09:31 buy 10 limit 97\n09:32 sell 10 limit 100 after 0",
+            ["09:34 second buy 10 @ 97.00 fee 0 maker"],
+            ["FILLED", "EXPIRED END_OF_DATA"],
+        ),
     ],
 )  # fmt: skip
 def test_an_order_after_another(script: str, fills: list[str], statuses: list[str]) -> None:
@@ -178,7 +190,7 @@ def test_an_iceberg_shows_its_parts_one_after_the_other_behind_what_else_rests()
         09:32 first buy 3 @ 99.00 fee 0 maker
     """)
     assert [found.status(k) for k in (0, 1)] == ["FILLED", "FILLED"]
-    assert len(found.fills) == 4
+    assert len(found.fills) == 5  # one lot that is shown still, and the last
     assert int(found.record.tables["orders"]["display_quantity"][0]) == 4
     whole = play(BARS, "09:31 buy 9 limit 99 display 4")
     assert whole.fills == [f"09:32 first buy {lots} @ 99.00 fee 0 maker" for lots in (4, 4, 1)]
@@ -249,3 +261,38 @@ def test_wrong_calls_say_what_is_wrong(call: Any, message: str) -> None:
 
     with pytest.raises(fw.StrategyError, match=message):
         fw.run(Wrong(), market(BARS))
+
+
+@pytest.mark.parametrize(
+    ("order", "lots", "settings"),
+    [
+        # one percent of 10,000 is 100: twenty units over a way of 5
+        ("buy stop_loss 95 risk 1%", 20, {}),
+        ("buy stop_loss 95 risk 0.01", 20, {}),
+        ("sell stop_loss 104 risk 1%", 25, {}),
+        # from the limit, from the stop; the slippage of a market order makes the way longer: 5.50 on 18 units
+        ("buy limit 98 stop_loss 95 risk 1%", 33, {}),
+        ("buy stop 102 stop_loss 97 risk 100bp", 20, {}),
+        ("buy stop_loss 95 risk 1%", 18, {"costs": {"slippage": {"model": "rate", "rate": "0.5%"}}}),
+        ("buy stop_loss 95 risk 1%", 19, {"costs": {"commission": {"model": "per_order", "amount": 3}}}),
+        ("buy stop_loss 101 risk 1%", 0, {}),
+    ],
+)
+def test_a_size_by_risk(order: str, lots: int, settings: dict[str, Any]) -> None:
+    found = play(BARS, f"09:31 {order}", account={"initial_cash": 10_000}, **settings)
+    assert int(found.record.tables["orders"]["quantity"][0]) == lots
+    if not lots:
+        assert found.status(0) == "DENIED ZERO_QUANTITY"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.buy("X", risk="1%"), "risk= needs a stop_loss="),
+        (lambda s: s.buy("X", 5, risk="1%", stop_loss=90), "one size, got quantity and risk"),
+        (lambda s: s.buy("X", risk="much", stop_loss=90), "risk='much'"),
+        (lambda s: s.buy("X", risk=2, stop_loss=90), "is no part of equity"),
+    ],
+)
+def test_wrong_risks(call: Any, message: str) -> None:
+    test_wrong_calls_say_what_is_wrong(call, message)

@@ -95,10 +95,25 @@ def test_a_refusal_carries_the_two_numbers(settings: dict[str, Any], last: str, 
     [
         # both exits are as large as the position: the second would open four
         ({"max_open_positions": 1}, "09:31 buy 4\n09:32 sell 4\n09:32 sell 4", ["FILLED"] * 3, -4),
-        ({"max_order_quantity": 4}, "09:31 buy 4\n09:32 sell 4\n09:32 sell 5", ["FILLED", "FILLED", "DENIED MAX_ORDER_QUANTITY"], 0),
-        ({"max_order_quantity": 4}, "09:31 buy 4\n09:32 sell 3\n09:32 sell 6", ["FILLED", "FILLED", "FILLED MAX_ORDER_QUANTITY"], 0),
+        (
+            {"max_order_quantity": 4},
+            "09:31 buy 4\n09:32 sell 4\n09:32 sell 5",
+            ["FILLED", "FILLED", "DENIED MAX_ORDER_QUANTITY"],
+            0,
+        ),
+        (
+            {"max_order_quantity": 4},
+            "09:31 buy 4\n09:32 sell 3\n09:32 sell 6",
+            ["FILLED", "FILLED", "FILLED MAX_ORDER_QUANTITY"],
+            0,
+        ),
         ({"max_position_quantity": 5}, "09:31 buy 3\n09:31 buy 3", ["FILLED", "DENIED MAX_POSITION_QUANTITY"], 3),
-        ({"max_position_quantity": 5}, "09:31 buy 4\n09:32 sell 4\n09:32 buy 4", ["FILLED", "FILLED", "DENIED MAX_POSITION_QUANTITY"], 0),
+        (
+            {"max_position_quantity": 5},
+            "09:31 buy 4\n09:32 sell 4\n09:32 buy 4",
+            ["FILLED", "FILLED", "DENIED MAX_POSITION_QUANTITY"],
+            0,
+        ),
     ],
 )
 def test_limits_see_what_is_under_way(settings: dict[str, Any], script: str, statuses: list[str], last: int) -> None:
@@ -140,7 +155,11 @@ class Replacing(fw.Strategy):
         ({}, {"state": "reduce_only", "asks": [{"quantity": 3}, {"quantity": 1}]}, ["TRADING_REDUCE_ONLY"]),
         # a sale of four units that there are is no opening, of five it is
         ({"max_order_quantity": 4}, {"first": 4, "side": "sell", "asks": [{"quantity": 4}]}, []),
-        ({}, {"first": 4, "side": "sell", "state": "reduce_only", "asks": [{"quantity": 4}, {"quantity": 5}]}, ["TRADING_REDUCE_ONLY"]),
+        (
+            {},
+            {"first": 4, "side": "sell", "state": "reduce_only", "asks": [{"quantity": 4}, {"quantity": 5}]},
+            ["TRADING_REDUCE_ONLY"],
+        ),
         ({"price_collar": "50%"}, {"first": 4, "side": "sell", "asks": [{"limit": 190}]}, []),
     ],
 )

@@ -83,32 +83,31 @@ NO_CHANGE, NO_ROOM = -1, -2
 
 
 @jit
-def _cost(s, instrument, price, lots):  # type: ignore[no-untyped-def]
-    """Account money that a fresh buy of lots at a price costs, fee included."""
+def _cost(s, instrument, worth, price, lots):  # type: ignore[no-untyped-def]
+    """Account money of so much per lot, and of the fee of a fresh order of lots at a price."""
     currency = instrument["currency"]
-    return base(s, currency, value(instrument, price, lots)) + base(s, currency, fee_fresh(instrument, price, lots))
+    return base(s, currency, value(instrument, worth, lots)) + base(s, currency, fee_fresh(instrument, price, lots))
 
 
 @jit
-def _lots_for(s, i, money):  # type: ignore[no-untyped-def]
-    """Largest quantity whose cost, with slippage and fee, is within money.
+def _lots_for(s, i, worth, price, money):  # type: ignore[no-untyped-def]
+    """Largest quantity whose cost, so much per lot and the fee of a fresh order at a price, is within money.
 
     A float estimate is corrected exactly; where it is far off (fees with minimum), bisection takes over.
     """
-    if money <= 0:
+    if money <= 0 or worth <= 0:
         return 0
     instrument = instrument_at(s, i)
-    price = instrument["mark"] + slippage(instrument, instrument["mark"])
-    unit = float(price) * instrument["mul"] / instrument["div"] * (1.0 + float(instrument["fee_taker"]) / RATE_SCALE)
+    unit = (float(worth) + float(price) * float(instrument["fee_taker"]) / RATE_SCALE) * instrument["mul"] / instrument["div"]
     unit += float(instrument["fee_unit"]) / float(instrument["lot_scale"])
     if instrument["currency"] != 0:
         c = currency_at(s, instrument["currency"])
         unit *= float(c["rate"]) / float(c["factor"])
     guess = int(min(float(money) / unit, 4.0e18))
     for _ in range(3):
-        if _cost(s, instrument, price, guess) > money:
+        if _cost(s, instrument, worth, price, guess) > money:
             guess -= 1
-        elif _cost(s, instrument, price, guess + 1) <= money:
+        elif _cost(s, instrument, worth, price, guess + 1) <= money:
             guess += 1
         else:
             return guess
@@ -116,15 +115,34 @@ def _lots_for(s, i, money):  # type: ignore[no-untyped-def]
             return 0
     low = 0
     high = guess + 4
-    while _cost(s, instrument, price, high) <= money:
+    while _cost(s, instrument, worth, price, high) <= money:
         high *= 2
     while low < high:
         middle = low + (high - low + 1) // 2
-        if _cost(s, instrument, price, middle) <= money:
+        if _cost(s, instrument, worth, price, middle) <= money:
             low = middle
         else:
             high = middle - 1
     return low
+
+
+@jit
+def _sized_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
+    """Lots of instrument i that a value, a weight or a risk means now, 0 where it has no price."""
+    if not _is_priced(s, i):
+        return 0
+    mark = instrument_at(s, i)["mark"]
+    price = mark + slippage(instrument_at(s, i), mark)
+    worth = price
+    if mode == SizeMode.RISK:
+        if has_limit(s["t_type"]) and s["t_trail_unit"] == 0:
+            price = s["t_limit"]
+        elif has_stop(s["t_type"]) and s["t_stop"] != 0:
+            price = s["t_stop"]
+        elif s["t_side"] < 0:
+            price = 2 * mark - price
+        worth = s["t_side"] * (price - s["t_loss"])
+    return _lots_for(s, i, worth, price, _money_of(s, mode, size))
 
 
 @jit
@@ -136,7 +154,7 @@ def _is_priced(s, i):  # type: ignore[no-untyped-def]
 
 @jit
 def _money_of(s, mode, size):  # type: ignore[no-untyped-def]
-    if mode == SizeMode.WEIGHT or mode == SizeMode.TARGET_WEIGHT:
+    if mode == SizeMode.WEIGHT or mode == SizeMode.TARGET_WEIGHT or mode == SizeMode.RISK:
         return muldiv(equity_now(s), size, RATE_SCALE)
     return size
 
@@ -250,7 +268,7 @@ def _place(s, intent):  # type: ignore[no-untyped-def]
     i = s["t_instrument"]
     lots = s["t_size"]
     if s["t_size_mode"] != SizeMode.UNITS:
-        lots = _lots_for(s, i, _money_of(s, s["t_size_mode"], s["t_size"])) if _is_priced(s, i) else 0
+        lots = _sized_lots(s, i, s["t_size_mode"], s["t_size"])
     o = _ticket_order(s, s["t_side"], lots, intent)
     order = order_at(s, o)
     order["type"] = s["t_type"]
@@ -288,9 +306,7 @@ def _target_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
         return 0
     if mode == SizeMode.TARGET_UNITS:
         return size
-    if not _is_priced(s, i):
-        return 0
-    lots = _lots_for(s, i, _money_of(s, mode, abs(size)))
+    lots = _sized_lots(s, i, mode, abs(size))
     return -lots if size < 0 else lots
 
 
@@ -415,7 +431,7 @@ def submit(address):  # type: ignore[no-untyped-def]
         if reason != 0:
             return _refuse_ticket(s, intent, reason)
     mode = s["t_size_mode"]
-    if mode == SizeMode.UNITS or mode == SizeMode.VALUE or mode == SizeMode.WEIGHT:
+    if mode <= SizeMode.WEIGHT or mode == SizeMode.RISK:
         return _place(s, intent)
     return _move_to(s, _target_lots(s, s["t_instrument"], mode, s["t_size"]), intent)
 

@@ -254,6 +254,7 @@ class SizeMode(IntEnum):
     TARGET_VALUE = 5
     TARGET_WEIGHT = 6
     CLOSE = 7
+    RISK = 8
 
 
 class OffTick(IntEnum):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from fillwright.errors import UsageError
@@ -21,7 +22,8 @@ _TYPES = {
     ("trail", "trail_limit"): OrderType.TRAILING_STOP_LIMIT,
     ("stop", "trail", "trail_limit"): OrderType.TRAILING_STOP_LIMIT,
 }
-_PRICES = ("limit", "stop", "touch", "trail", "trail_limit")
+PRICES = ("limit", "stop", "touch", "trail", "trail_limit")
+"""The terms that make the type of an order."""
 _AUCTIONS = {
     TimeInForce.OPG: {(): OrderType.MARKET_ON_OPEN, ("limit",): OrderType.LIMIT_ON_OPEN},
     TimeInForce.CLS: {(): OrderType.MARKET_ON_CLOSE, ("limit",): OrderType.LIMIT_ON_CLOSE},
@@ -65,7 +67,7 @@ def is_plain(terms: Terms) -> bool:
 
 def order_type(terms: Terms, tif: int) -> OrderType:
     """The type of an order with these terms and this time in force."""
-    given = tuple(name for name in _PRICES if getattr(terms, name) is not None)
+    given = tuple(name for name in PRICES if getattr(terms, name) is not None)
     kind = _AUCTIONS.get(TimeInForce(tif), _TYPES).get(given)
     if kind is None:
         auction = f" with tif={TimeInForce(tif).name!r}" if tif in _AUCTIONS else ""
@@ -106,13 +108,18 @@ def distance(trail: int | float | Decimal | str, price_scale: int) -> tuple[int,
     elif isinstance(trail, str) and text.endswith(("ticks", "tick")):
         text, unit, scale = text.removesuffix("s").removesuffix("tick"), TrailUnit.TICKS, 1
     try:
-        whole = Decimal(text.strip()) * scale
+        if isinstance(trail, str):
+            whole = Decimal(text.strip()) * scale
+        elif isinstance(trail, Decimal):  # what was worked out is rounded as prices are
+            whole = Decimal(math.floor(trail * scale + Decimal("0.5")))
+        else:
+            whole = Decimal(math.floor(trail * scale + 0.5))
         exact = whole == whole.to_integral_value() and 0 < whole < 2**62
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         exact = False
     if not exact:
         raise UsageError(
             f"trail={trail!r} is no distance",
-            remedy='a positive price distance on the decimals of the instrument, "1.5%" or "20 ticks"',
+            remedy='a positive distance of price, "1.5%" or "20 ticks"',
         )
     return int(whole), unit

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fillwright.config.policies import FixedSizing, ValueSizing
+from fillwright.config.rates import rate
 from fillwright.config.schema import Config
 from fillwright.errors import UsageError
 from fillwright.kernel import exits, intake
@@ -34,10 +35,10 @@ _UNITS, _TARGET_UNITS, _CLOSE = int(SizeMode.UNITS), int(SizeMode.TARGET_UNITS),
 _AUCTIONS = (int(TimeInForce.OPG), int(TimeInForce.CLS))
 _PLAIN = (0,) * (len(TICKET) - TICKET.index("t_lot"))
 """The last fields of a ticket, of an order without rarer terms."""
-_SIZES = ("quantity", "value", "weight")
-Size = tuple[Number | None, Number | None, Number | None]
-"""Quantity, value and weight of a call, of which one is given."""
-_NO_SIZE: Size = (None, None, None)
+_SIZES = ("quantity", "value", "weight", "risk")
+Size = tuple[Number | None, Number | None, Number | None, Number | str | None]
+"""Quantity, value, weight and risk of a call, of which one is given."""
+_NO_SIZE: Size = (None, None, None, None)
 _ANY, _OPEN, _ADD, _REDUCE, _REVERSE = (int(action) for action in Action)
 
 
@@ -68,17 +69,20 @@ class OrderManager:
 
     def buy(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
         display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
-        """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity: exactly one of them, or none where
-        the configuration has a ``sizing``. With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market
-        order. ``expire`` (a datetime with zone, or int ns UTC) goes with ``tif="GTD"``. ``lot`` is the number of the lot (see
-        :meth:`lots`) that it closes first, where the account books lots ``specific``. With ``reduce_only`` it never takes the position
-        past zero: it is made smaller (SHRUNK_TO_POSITION) or ends (NO_POSITION, NOTHING_TO_REDUCE).
+        """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity, or so many that the way to ``stop_loss``
+        loses ``risk`` (a fraction, ``"0.5%"``) of equity: exactly one of them, or none where the configuration has a ``sizing``.
+
+        With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market order. ``expire`` (a datetime with zone, or
+        int ns UTC) goes with ``tif="GTD"``. ``lot`` is the number of the lot (see :meth:`lots`) that it closes first, where the account
+        books lots ``specific``. With ``reduce_only`` it never takes the position past zero: it is made smaller (SHRUNK_TO_POSITION) or
+        ends (NO_POSITION, NOTHING_TO_REDUCE).
 
         ``touch`` triggers on the other side than ``stop``: a buy when the price falls to it. ``trail`` makes a trailing stop: a price
         distance, ``"1.5%"`` or ``"20 ticks"``; with ``trail_limit``, a distance from the stop, a trailing stop-limit; ``stop`` is
@@ -95,11 +99,12 @@ class OrderManager:
         terms = Terms(
             limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
         )  # fmt: skip
-        return self._order(1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight), terms)
+        return self._order(1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight, risk), terms)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
@@ -109,7 +114,7 @@ class OrderManager:
         terms = Terms(
             limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
         )  # fmt: skip
-        return self._order(-1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight), terms)
+        return self._order(-1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight, risk), terms)
 
     def open(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
@@ -123,7 +128,7 @@ class OrderManager:
         sides = [split(size) for size in (quantity, value, weight)]
         (one, _), (two, _), (three, _) = sides
         side = min(side for _, side in sides)
-        return self._order(side, _OPEN, symbol, (one, two, three), Terms(limit, tag=tag, rule_id=rule_id))
+        return self._order(side, _OPEN, symbol, (one, two, three, None), Terms(limit, tag=tag, rule_id=rule_id))
 
     def add(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
@@ -133,7 +138,7 @@ class OrderManager:
 
         DENIED with NO_POSITION where there is none.
         """
-        return self._order(0, _ADD, symbol, (quantity, value, weight), Terms(limit, tag=tag, rule_id=rule_id))
+        return self._order(0, _ADD, symbol, (quantity, value, weight, None), Terms(limit, tag=tag, rule_id=rule_id))
 
     def reduce(
         self, symbol: str, quantity: Number, *, limit: Number | None = None, stop: Number | None = None, tag: str | None = None,
@@ -144,7 +149,7 @@ class OrderManager:
         A larger quantity is cut to what there is (event SHRINK, SHRUNK_TO_POSITION), at the decision and again when it trades; DENIED
         with NO_POSITION where there is none, CANCELED with NOTHING_TO_REDUCE where it has gone in the meantime.
         """
-        return self._order(0, _REDUCE, symbol, (quantity, None, None), Terms(limit, stop, tag=tag, rule_id=rule_id))
+        return self._order(0, _REDUCE, symbol, (quantity, None, None, None), Terms(limit, stop, tag=tag, rule_id=rule_id))
 
     def reverse(
         self, symbol: str, quantity: Number | None = None, *, tag: str | None = None, rule_id: str | None = None
@@ -279,13 +284,15 @@ class OrderManager:
     def _order(self, side: int, action: int, symbol: str, size: Size, terms: Terms) -> Order:
         """One call of buy, sell or a position operation; side 0 follows from the position."""
         i = self._instrument(symbol)
-        quantity, value, weight = size
-        if value is None and weight is None and quantity is not None:
+        quantity = size[0]
+        if quantity is not None and size[1:] == _NO_SIZE[1:]:
             mode, lots = _UNITS, to_lots(quantity, self._lot_scale[i])
             if lots <= 0 and not quantity > 0:
                 raise UsageError(f"a quantity must be positive, got {quantity}", remedy="sell with self.sell(...)")
         else:
             mode, lots = self._size(i, size)
+            if mode == SizeMode.RISK and terms.stop_loss is None:
+                raise UsageError("risk= needs a stop_loss=", remedy="the size follows from the way from the entry to the stop")
         limit, stop, tif, expire, tag, rule_id = terms[:6]
         kind = (_STOP_LIMIT if stop is not None else _LIMIT) if limit is not None else (_STOP if stop is not None else _MARKET)
         limit_units = 0 if limit is None else self._price(i, limit, "limit")
@@ -330,7 +337,7 @@ class OrderManager:
 
     def _size(self, i: int, sizes: Size) -> tuple[int, int]:
         """(size mode, whole size) of an order whose size is no plain quantity."""
-        _, value, weight = sizes
+        _, value, weight, risk = sizes
         given = [name for name, size in zip(_SIZES, sizes, strict=True) if size is not None]
         if len(given) > 1:
             raise UsageError(f"an order has one size, got {' and '.join(given)}", remedy="keep one of them")
@@ -339,13 +346,15 @@ class OrderManager:
             if sizing is None:
                 raise UsageError(
                     "the order has no size",
-                    remedy="give quantity, value= or weight=, or set the sizing section of the configuration",
+                    remedy="give quantity, value=, weight= or risk=, or set the sizing section of the configuration",
                 )
             if isinstance(sizing, FixedSizing):
                 return _UNITS, to_lots(sizing.quantity, self._lot_scale[i])
             if isinstance(sizing, ValueSizing):
                 return int(SizeMode.VALUE), to_units(sizing.value, 10**self.money_decimals)
             return int(SizeMode.WEIGHT), to_rate(sizing.weight)
+        if risk is not None:
+            return int(SizeMode.RISK), _risk(risk)
         size = value if value is not None else weight
         assert size is not None
         amount = to_units(size, 10**self.money_decimals if value is not None else RATE_SCALE)
@@ -441,3 +450,14 @@ class OrderManager:
         if price is None:
             return 0
         return positive(to_units(price, self._price_scale[i]), name, price)
+
+
+def _risk(risk: Number | str) -> int:
+    """10^-9 of equity of a fraction, ``"0.5%"`` or ``"50bp"``."""
+    try:
+        fraction = to_rate(rate(risk)) if isinstance(risk, str) else to_rate(risk)
+    except ValueError as error:
+        raise UsageError(f"risk={risk!r} {error}", remedy='a part of equity: 0.005 or "0.5%"') from None
+    if not 0 < fraction < RATE_SCALE:
+        raise UsageError(f"risk={risk!r} is no part of equity", remedy='a part of equity: 0.005 or "0.5%"')
+    return fraction

@@ -150,7 +150,8 @@ class Strategy:
 
     def buy(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
@@ -160,11 +161,14 @@ class Strategy:
         terms = Terms(
             limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
         )  # fmt: skip
-        return self._orders._order(1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight), terms)
+        return self._orders._order(
+            1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight, risk), terms
+        )
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
@@ -174,7 +178,9 @@ class Strategy:
         terms = Terms(
             limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
         )  # fmt: skip
-        return self._orders._order(-1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight), terms)
+        return self._orders._order(
+            -1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight, risk), terms
+        )
 
     def open(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
