@@ -1,8 +1,8 @@
 """The inputs of the benchmarks, made once from fixed seeds: `python benchmarks/inputs.py FOLDER`.
 
-    minute/     1,000,000 one-minute bars of one instrument, prices in whole cents; averages over 20 and 50 closes from exact
-                integer sums, and where the one crosses the other
-    portfolio/  500 instruments x 2,520 daily bars; every 21st day all get equal weights
+minute/     1,000,000 one-minute bars of one instrument, prices in whole cents; averages over 20 and 50 closes from exact
+            integer sums, and where the one crosses the other
+portfolio/  500 instruments x 2,520 daily bars; every 21st day all get equal weights
 """
 
 from __future__ import annotations

@@ -171,5 +171,12 @@ def _changes(result: fw.Result, closes: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main({"minute": minute, "minute:compiled": minute_compiled, "minute:signals": minute_signals, "portfolio": portfolio,
-          "portfolio:python": portfolio_python})
+    main(
+        {
+            "minute": minute,
+            "minute:compiled": minute_compiled,
+            "minute:signals": minute_signals,
+            "portfolio": portfolio,
+            "portfolio:python": portfolio_python,
+        }
+    )

@@ -21,7 +21,9 @@ market = fw.read_bars(
 )
 """
 
-PYTHON = TINY + """
+PYTHON = (
+    TINY
+    + """
 
 class Hold(fw.Strategy):
     def on_bar(self, bar):
@@ -31,9 +33,12 @@ class Hold(fw.Strategy):
 
 fw.run(Hold(), market, cash=10_000)
 """
+)
 
 # Written to a file of its own each time, so that nothing of it is in any cache.
-COMPILED = TINY + """
+COMPILED = (
+    TINY
+    + """
 
 class Hold(fw.Strategy):
     entries: int = fw.state(0)
@@ -47,6 +52,7 @@ class Hold(fw.Strategy):
 
 fw.run(Hold(), market, cash=10_000)
 """
+)
 
 
 def commands(folder: Path) -> list[tuple[str, list[str], dict[str, str], bool]]:

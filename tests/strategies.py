@@ -18,9 +18,11 @@ from fillwright.model.codes import (
     AccountType,
     BarPath,
     Bracket,
+    DataKind,
     Deduplicate,
     FillWhen,
     Lots,
+    MarkBy,
     OffTick,
     OrderFlag,
     OrderType,
@@ -31,6 +33,7 @@ from fillwright.model.codes import (
     TimeInForce,
     TradingState,
     TrailUnit,
+    Trigger,
 )
 from fillwright.model.instrument import Currency, Instrument
 from reference.engine import Reference
@@ -73,6 +76,9 @@ def build(rng: random.Random, least: int, most: int) -> Scenario:
     world.choose_instruments()
     bars = world.choose_bars(least, most)
     settings = choose_settings(rng, world)
+    if rng.random() < 0.5:
+        bars = [world.as_kind(number, feed) for number, feed in enumerate(bars)]
+        settings = with_quotes(rng, settings, any(feed[0].is_moment for feed in bars))
     scenario = Scenario(world.instruments, bars, settings, {})
     Trader(rng, scenario, world).fill_flow()
     return scenario
@@ -233,6 +239,53 @@ class World:
             last = not open_end if number + 1 == len(feed) else feed[number + 1].open_time - bar.close_time >= NIGHT
             marked.append(replace(bar, day_last=last))
         return marked
+
+    # ---------------------------------------------------------------- quotes and prints
+
+    def as_kind(self, number: int, feed: list[Bar]) -> list[Bar]:
+        """The feed as quote bars, quotes or prints that go the same way, or as it is."""
+        rng = self.rng
+        kind = rng.choice((DataKind.BARS, DataKind.QUOTE_BARS, DataKind.QUOTES, DataKind.QUOTES, DataKind.PRINTS))
+        tick = max(self.instruments[number].tick, 1)
+        widest = rng.choice((0, 1, 3, max(int(feed[0].open * self.wild) // tick, 1))) * tick
+        has_sizes = rng.random() < 0.7
+        if kind is DataKind.QUOTE_BARS:
+            return [self._quote_bar(bar, widest, has_sizes) for bar in feed]
+        if kind is DataKind.BARS:
+            return feed
+        moments: list[Bar] = []
+        for bar in feed:
+            prices = [bar.close] if rng.random() < 0.6 else [bar.high, bar.low, bar.close][rng.randint(0, 1) :]
+            for left, price in enumerate(reversed(prices)):
+                early = 0 if rng.random() < 0.5 else left * (bar.close_time - bar.open_time) // 4
+                time = max(bar.close_time - early, moments[-1].close_time if moments else 0)
+                moments.append(Bar(time, time, price, price, price, price, bar.volume, False, kind))
+            moments[-1] = replace(moments[-1], open_time=bar.close_time, close_time=bar.close_time, day_last=bar.day_last)
+        if kind is DataKind.QUOTES:
+            return [self._quote_bar(bar, widest, has_sizes) for bar in moments]
+        return moments
+
+    def _quote_bar(self, bar: Bar, widest: int, has_sizes: bool) -> Bar:
+        rng = self.rng
+        step = max(widest // 3, 1)
+        spread = rng.randrange(0, widest + 1, step)
+        ask = (bar.open + spread, bar.high + widest, bar.low + rng.randrange(0, spread + 1, step), bar.close + spread)
+        if bar.is_moment:
+            ask = (bar.close + spread,) * 4
+        sizes = (self._volume(), self._volume()) if has_sizes else (None, None)
+        kind = bar.kind if bar.is_moment else DataKind.QUOTE_BARS
+        return replace(bar, volume=None, kind=kind, ask=ask, bid_size=sizes[0], ask_size=sizes[1])
+
+
+def with_quotes(rng: random.Random, settings: Settings, moments: bool) -> Settings:
+    """Settings that only quotes and prints know."""
+    return replace(
+        settings,
+        trigger=rng.choice((Trigger.AUTO, Trigger.BID_ASK, Trigger.MID)),
+        mark_by=rng.choice((MarkBy.AUTO, MarkBy.MID, MarkBy.EXIT_SIDE)),
+        max_age=rng.choice((None, None, 0, 30 * SECOND, 2 * MINUTE)),
+        equity_every=rng.choice((1, MINUTE, 5 * MINUTE)) if moments else 0,
+    )
 
 
 # -------------------------------------------------------------------- the settings

@@ -1,6 +1,5 @@
-"""The yardstick: the least that a compiled loop can do (position, cash, fee), without orders, lots, journal or checks.
-
-Its decisions are the ones that every tool must take.
+"""The yardstick: the least that a compiled loop can do (compare the averages, position, cash, fee, equity), without orders, lots,
+journal or checks. It is given what the compiled strategy is given. Its decisions are the ones that every tool must take.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from protocol import CASH, FEE, QUANTITY, Arrays, clock, digest, main
 
 
 @njit(cache=True)
-def cross(opened, close, above, below, quantity, cash, fee, equity, when, side):  # type: ignore[no-untyped-def]
+def cross(opened, close, fast, slow, quantity, cash, fee, equity, when, side):  # type: ignore[no-untyped-def]
     """Returns (orders, position, cash); fills ``equity`` per bar and the decisions."""
     position, orders, wanted = 0, 0, 0
     for i in range(len(close)):
@@ -22,10 +21,11 @@ def cross(opened, close, above, below, quantity, cash, fee, equity, when, side):
             position += wanted * quantity
             wanted = 0
         equity[i] = cash + position * close[i]
-        if position == 0 and above[i]:
-            wanted = 1
-        elif position > 0 and below[i]:
-            wanted = -1
+        if i > 0:
+            if position == 0 and fast[i - 1] <= slow[i - 1] and fast[i] > slow[i]:
+                wanted = 1
+            elif position > 0 and fast[i - 1] >= slow[i - 1] and fast[i] < slow[i]:
+                wanted = -1
         if wanted != 0:
             when[orders], side[orders] = i, wanted
             orders += 1
@@ -36,7 +36,7 @@ def minute(arrays: Arrays) -> dict[str, object]:
     """One instrument."""
     rows = arrays.rows
     equity, when, side = np.zeros(rows), np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    args = (arrays.open, arrays.close, arrays.above, arrays.below, QUANTITY, CASH, FEE, equity, when, side)
+    args = (arrays.open, arrays.close, arrays.fast, arrays.slow, QUANTITY, CASH, FEE, equity, when, side)
     cross(*args)
     seconds = clock(lambda: cross(*args))
     orders, _, _ = cross(*args)

@@ -17,7 +17,8 @@ _HOME = {
     "run": "coordinator", "run_config": "coordinator", "Run": "coordinator", "resume": "coordinator", "fork": "coordinator",
     "Result": "result", "load_result": "result", "compare": "result",
     "Config": "config.schema", "load_config": "config.load",
-    "read_bars": "data.read", "Market": "data.market", "open_market": "data.store", "convert": "data.store", "make_bars": "data.make",
+    "read_bars": "data.read", "read_quotes": "data.read", "read_prints": "data.read", "read_quote_bars": "data.read",
+    "Market": "data.market", "open_market": "data.store", "convert": "data.store", "make_bars": "data.make",
     "Instrument": "model.instrument",
     "sma": "indicators", "ema": "indicators", "wma": "indicators", "macd": "indicators", "rsi": "indicators", "atr": "indicators",
     "highest": "indicators", "lowest": "indicators", "std": "indicators", "roc": "indicators",
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from fillwright.coordinator import Run, fork, resume, run, run_config
     from fillwright.data.make import make_bars
     from fillwright.data.market import Market
-    from fillwright.data.read import read_bars
+    from fillwright.data.read import read_bars, read_prints, read_quote_bars, read_quotes
     from fillwright.data.store import convert, open_market
     from fillwright.errors import (
         CheckFailed,

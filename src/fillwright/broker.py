@@ -67,6 +67,10 @@ class Terms:
     max_order_value: int = NO_LIMIT
     max_gross_exposure: int = NO_LIMIT
     max_net_exposure: int = NO_LIMIT
+    trigger: codes.Trigger = codes.Trigger.AUTO
+    mark_by: codes.MarkBy = codes.MarkBy.AUTO
+    max_age: int = NO_LIMIT
+    equity_every: int = 0
 
     @property
     def policies(self) -> bool:
@@ -141,6 +145,10 @@ def _lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
         else whole(limits.max_order_value, scale, "limits.max_order_value"),
         max_gross_exposure=_rate(limits.max_gross_exposure, "limits.max_gross_exposure"),
         max_net_exposure=_rate(limits.max_net_exposure, "limits.max_net_exposure"),
+        trigger=codes.Trigger[execution.trigger.upper()],
+        mark_by=codes.MarkBy[account.mark.upper()],
+        max_age=_count(execution.max_age),
+        equity_every=0 if config.run.equity_every is None else int(config.run.equity_every),
     )
 
 

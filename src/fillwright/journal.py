@@ -6,7 +6,7 @@ scales, market, configuration). :class:`Journal` hands each new record to subscr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fillwright.errors import StrategyError, UsageError
+from fillwright.model.books import postings_of
 from fillwright.model.codes import OrderFlag, RunState, TradeEvent
-from fillwright.model.columns import FILLS, LOT_CLOSES, ORDER_EVENTS, POSTINGS, TRADE_EVENTS, Column, Table
+from fillwright.model.columns import FILLS, LOT_CLOSES, ORDER_EVENTS, POSTINGS, TABLES, TRADE_EVENTS, Column, Table
 from fillwright.model.instrument import Currency, Instrument
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from fillwright.config.schema import Config
     from fillwright.data.fx import FxSource
     from fillwright.data.market import Market
+    from fillwright.kernel.state import State
 
 Records = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
@@ -45,6 +47,11 @@ TRADE_KINDS: Mapping[int, Kind] = {
     int(TradeEvent.CLOSED): "trade_closed",
 }
 """Kind of each event in the life of a trade; a strategy's callback is called ``on_`` and the kind."""
+
+_TABLES = {table.name: table for table in TABLES}
+
+RECORDED = ("orders", "order_events", "fills", "postings", "lot_closes", "lots")
+"""Tables of a run's record."""
 
 FX_DECIMALS = 12
 NUMBERS = ("price", "quantity", "money", "base", "fx")
@@ -110,6 +117,26 @@ class Scales:
         if symbol < 0:
             return 0
         return self.price[symbol] if kind == "price" else self.quantity[symbol]
+
+
+class Tables(Mapping[str, Records]):
+    """Record arrays of a run by table, made from the kernel's packed ones when they are first asked for; postings from the entries."""
+
+    def __init__(self, state: State) -> None:
+        self._packed = {name: state.table(name) for name in ("orders", "order_events", "fills", "entries", "lot_closes", "lots")}
+        self._made: dict[str, Records] = {}
+
+    def __getitem__(self, name: str) -> Records:
+        if name not in self._made:
+            made = postings_of(self._packed["entries"]) if name == "postings" else _TABLES[name].unpacked(self._packed[name])
+            self._made[name] = made
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(RECORDED)
+
+    def __len__(self) -> int:
+        return len(RECORDED)
 
 
 @dataclass(frozen=True)

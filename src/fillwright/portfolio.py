@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,8 +31,16 @@ Records = npt.NDArray[np.void]
 
 FX_DECIMALS = 12
 _INT64_MAX = 2**63 - 1
+_HALF_MAX = 2**62
+"""Largest divisor whose remainders can be doubled inside 64 bits."""
 _SPLIT_MAX = 2_000_000_000_000
 """Largest divisor for which the split multiplication below stays inside 64 bits."""
+
+
+def half_even(number: int, divisor: int) -> int:
+    """number / divisor to the nearest whole number, ties to even; divisor > 0."""
+    quotient, rest = divmod(number, divisor)
+    return quotient + (2 * rest > divisor or (2 * rest == divisor and quotient & 1))
 
 
 def mul_div(a: Ints, b: Ints | int, divisor: Ints | int) -> Ints:
@@ -42,11 +52,10 @@ def mul_div(a: Ints, b: Ints | int, divisor: Ints | int) -> Ints:
     left, right = np.broadcast_arrays(np.asarray(a, np.int64), np.asarray(b, np.int64))
     if left.size == 0:
         return np.zeros(left.shape, np.int64)
-    top = _largest(left) * _largest(right)
     low, high = int(np.min(divisor)), int(np.max(divisor))
     if low <= 0:
         raise ValueError("the divisor must be positive")
-    if top <= _INT64_MAX:
+    if high <= _HALF_MAX and _largest(left) * _largest(right) <= _INT64_MAX:
         quotient = np.asarray(left * right, np.int64)
         if high == 1:
             return quotient
@@ -54,8 +63,10 @@ def mul_div(a: Ints, b: Ints | int, divisor: Ints | int) -> Ints:
     elif high <= _SPLIT_MAX and _quotients_fit(left, right, divisor):
         quotient, rest = _split_divmod(left, right, np.asarray(divisor, np.int64), high)
     else:
-        return _slow_mul_div(left, right, np.broadcast_to(np.asarray(divisor, np.int64), left.shape))
-    twice = 2 * rest if high <= _INT64_MAX // 2 else rest.astype(object) * 2
+        divisors = np.broadcast_to(np.asarray(divisor, np.int64), left.shape)
+        rows = zip(left.tolist(), right.tolist(), divisors.tolist(), strict=True)
+        return np.array([half_even(x * y, d) for x, y, d in rows], np.int64)
+    twice = 2 * rest
     return np.asarray(quotient + ((twice > divisor) | ((twice == divisor) & (quotient & 1 == 1))), np.int64)
 
 
@@ -76,14 +87,6 @@ def _split_divmod(a: Ints, b: Ints, divisor: Ints, high: int) -> tuple[Ints, Int
     part, rest = np.divmod(a_low * upper, divisor)
     quotient, rest = np.divmod(rest * root + a_low * lower, divisor)
     return a * b_high + a_high * b_low + part * root + quotient, rest
-
-
-def _slow_mul_div(a: Ints, b: Ints, divisor: Ints) -> Ints:
-    out = np.empty(a.shape, np.int64)
-    for i, (x, y, d) in enumerate(zip(a.tolist(), b.tolist(), divisor.tolist(), strict=True)):
-        quotient, rest = divmod(x * y, d)
-        out[i] = quotient + (2 * rest > d or (2 * rest == d and quotient & 1))
-    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,30 +158,36 @@ class Portfolio:
         """int64[m]: row of the execution feed that marks the instrument at each stored instant, -1 before its first bar."""
         closes = self.record.market.execution_feed(instrument).close_time
         instants = self.record.instants
-        if closes is instants or np.array_equal(closes, instants):
+        if np.array_equal(closes, instants):
             return np.arange(len(instants), dtype=np.int64)
         return np.searchsorted(closes, instants, "right") - 1
 
     def mark(self, instrument: int) -> Ints:
         """int64[m]: the instrument's mark in price units at each stored instant, 0 before its first bar."""
+        feed = self.record.market.execution_feed(instrument)
         rows = self.bar_of(instrument)
-        close = self.record.market.execution_feed(instrument).close
-        if not len(rows):
-            return rows
-        first = int(np.searchsorted(rows, 0, "left"))
-        if first == 0:
-            return np.asarray(close[rows], np.int64)
-        return np.concatenate((np.zeros(first, np.int64), close[rows[first:]]))
+        if feed.ask_close is None:
+            return np.append(0, feed.close)[rows + 1]
+        marks = feed.middle(np.maximum(rows, 0))
+        if self.record.config.account.mark == "exit_side":
+            held, known = self._held_at(instrument), np.maximum(rows, 0)
+            marks = np.where(held > 0, feed.close[known], np.where(held < 0, feed.ask_close[known], marks))
+        return np.where(rows < 0, 0, marks)
+
+    def _held_at(self, instrument: int) -> Ints:
+        """int64[m]: lots of the instrument held at each stored instant, of all strategies."""
+        fills = self.record.tables["fills"]
+        mine = fills[fills["symbol"] == instrument]
+        steps = np.zeros(len(self.record.instants) + 1, np.int64)
+        np.add.at(steps, self.at(mine["instant"]), mine["side"] * mine["quantity"])
+        return np.cumsum(steps[:-1])
 
     def last_price(self, instrument: int) -> int:
-        """The last mark of an instrument; where a fill came after the last stored instant (the run failed), its price."""
+        """The last mark of a traded instrument; where a fill came after the last stored instant (the run failed), its price."""
         record = self.record
         fills = record.tables["fills"]
-        end = int(record.instants[-1]) if len(record.instants) else 0
-        late = np.flatnonzero((fills["symbol"] == instrument) & (fills["instant"] > end))
-        if len(late):
-            return int(fills["price"][late[-1]])
-        return int(self.mark(instrument)[-1]) if len(record.instants) else 0
+        late = np.flatnonzero((fills["symbol"] == instrument) & (self.at(fills["instant"]) == len(record.instants)))
+        return int(fills["price"][late[-1]] if len(late) else self.mark(instrument)[-1])
 
     @cached_property
     def _valued(self) -> tuple[Ints, list[tuple[int, Ints, Ints]]]:
@@ -189,25 +198,21 @@ class Portfolio:
         position = self.quantity[self.fill_order]
         value = np.zeros((len(record.currencies), m), np.int64)
         needed: list[tuple[int, Ints, Ints]] = []
-        mark, held, current = np.zeros(0, np.int64), np.zeros(0, np.bool_), -1
-        for instrument, _, part in self.groups:
-            if instrument != current:
-                if current >= 0:
-                    needed.append((current, *_changes(held, mark)))
-                mark, held, current = self.mark(instrument), np.zeros(m, np.bool_), instrument
-            index = where[part]
-            last = np.append(np.flatnonzero(np.diff(index)), len(index) - 1)
-            bounds, lots = index[last], position[part][last]
-            first = int(bounds[0])
-            spread = np.repeat(lots, np.diff(np.append(bounds, m)))
-            held[first:] |= spread != 0
-            if not mark[first:].all() and bool(((mark[first:] == 0) & (spread != 0)).any()):
-                raise CheckFailed(f"{record.names.symbols[instrument]} is held before its first bar has closed")
+        for instrument, parts in groupby(self.groups, itemgetter(0)):
+            mark, held = self.mark(instrument), np.zeros(m, np.bool_)
             currency = int(quote[instrument])
             mul, div = record.market.instruments[instrument].money_ratio(record.currencies[currency].decimals)
-            value[currency, first:] += mul_div(mark[first:], spread * mul, div)
-        if current >= 0:
-            needed.append((current, *_changes(held, mark)))
+            for _, _, part in parts:
+                index = where[part]
+                last = np.append(np.flatnonzero(np.diff(index)), len(index) - 1)
+                bounds, lots = index[last], position[part][last]
+                first = int(bounds[0])
+                spread = np.repeat(lots, np.diff(np.append(bounds, m)))
+                held[first:] |= spread != 0
+                if bool(((mark[first:] == 0) & (spread != 0)).any()):
+                    raise CheckFailed(f"{record.names.symbols[instrument]} is held before its first bar has closed")
+                value[currency, first:] += mul_div(mark[first:], spread * mul, div)
+            needed.append((instrument, *_changes(held, mark)))
         return value, needed
 
     @cached_property
@@ -264,7 +269,7 @@ class Portfolio:
         for c in range(1, len(record.currencies)):
             where, rate = _changes(self.books.cash[c] + self.books.value[c] != 0, self.books.rate[c])
             parts.append((where, -1, np.zeros_like(rate), c, rate))
-        out = np.zeros(sum(len(part[0]) for part in parts), MARKS.dtype)
+        out = np.zeros(sum(len(where) for where, *_ in parts), MARKS.dtype)
         start, index = 0, np.zeros(len(out), np.int64)
         for where, symbol, price, currency, rate in parts:
             rows = out[start : start + len(where)]

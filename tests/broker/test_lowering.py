@@ -12,6 +12,8 @@ import pytest
 import fillwright as fw
 from fillwright.broker import NO_LIMIT, currencies_of, lower, whole
 from fillwright.config.docs import leaf_paths
+from fillwright.data.header import fields_of
+from fillwright.data.kinds import KINDS
 from fillwright.model import codes
 from fillwright.model.instrument import Instrument
 
@@ -37,6 +39,10 @@ LOWERED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "execution.participation": ({"execution": {"participation": None}}, {"execution": {"participation": "5%"}}, "participation"),
     "execution.latency": ({}, {"execution": {"latency": "5ms"}}, "latency_ns"),
     "execution.limit_through": ({}, {"execution": {"limit_through": "0.02"}}, "instruments"),
+    "execution.trigger": ({}, {"execution": {"trigger": "mid"}}, "trigger"),
+    "execution.max_age": ({}, {"execution": {"max_age": "5s"}}, "max_age"),
+    "account.mark": ({}, {"account": {"mark": "exit_side"}}, "mark_by"),
+    "run.equity_every": ({}, {"run": {"equity_every": "5min"}}, "equity_every"),
     "execution.clamp_to_range": ({}, {"execution": {"clamp_to_range": True}}, "clamp_to_range"),
     "costs.commission.model": ({}, {"costs": {"commission": {"model": "per_order", "amount": 1}}}, "instruments"),
     "costs.commission.rate": (
@@ -119,6 +125,8 @@ ELSEWHERE = {
     "data.sources.*.columns.low": "data",
     "data.sources.*.columns.close": "data",
     "data.sources.*.columns.volume": "data",
+    "data.sources.*.kind": "data",
+    **{f"data.sources.*.columns.{name}": "data" for kind in KINDS for name in fields_of(kind)},
     "data.sources.*.execution": "data",
     "instruments.*.quote": "data",
     "instruments.*.base": "data",

@@ -21,7 +21,7 @@ from fillwright.model.codes import OrderType, TimeInForce
 from fillwright.model.instrument import Instrument
 from fillwright.strategy.desk import Callback
 
-TABLES = ("order_events", "fills", "postings", "lot_closes")
+TABLES = ("order_events", "fills", "entries", "lot_closes")
 Attach = Callable[[State], Any]
 
 

@@ -140,7 +140,7 @@ def test_signals_and_a_compiled_crossing_trade_alike() -> None:
         return attach_compiled(state, crossing, {"size": 100}, {"entries": 0}, {"fast": [fast], "slow": [slow]})
 
     machine = play(ONE, config, attach)
-    for name in ("fills", "postings", "lot_closes"):
+    for name in ("fills", "entries", "lot_closes"):
         got, expected = machine.table(name), arrays.table(name)
         assert got.tobytes() == expected.tobytes(), name
     assert len(arrays.table("fills")) > 3

@@ -25,10 +25,19 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "add": "subtract", "subtract": "add"}
 SIDES = {"left": "right", "right": "left"}
-ANY_ORDER = ("min", "max", "minimum", "maximum")
+ANY_ORDER = ("min", "max", "minimum", "maximum", "array_equal", "broadcast_arrays", "choose")
 """Functions whose arguments are not swapped, since it makes no difference."""
-EITHER_WAY = {"muldiv": 0, "mul_div": 0, "_share": 0, "product": 0, "value": 1}
-"""First of two factors, by function, that may stand either way round."""
+EITHER_WAY = {
+    "muldiv": 0,
+    "mul_div": 0,
+    "_share": 0,
+    "product": 0,
+    "value": 1,
+    "_split_divmod": 0,
+    "_quotients_fit": 0,
+    "_groups": 0,
+}
+"""First of two factors or keys, by function, that may stand either way round."""
 HINTS = ("expect_posting", "expect_lot", "expect_lot_close", "prefetch")
 """Calls that change nothing but speed."""
 

@@ -23,6 +23,9 @@ KINDS = (
     ("crypto", "fifo", "fill_to_fill"),
     ("fx", "average", "fill_to_fill"),
     ("future", "lifo", "flat_to_flat"),
+    ("crypto", "highest_cost", "fill_to_fill"),
+    ("fx", "lowest_cost", "lot"),
+    ("plain", "specific", "fill_to_fill"),
 )
 """(market, booking, grouping) of the runs that the small ledger makes."""
 
@@ -38,12 +41,19 @@ ACCOUNTS = (
     {"orders": {"flat_at": ["day_end", "run_end"], "reversal": "one_order"}, "execution": {"path": "worst"}},
 )
 """Settings of the runs that the engine makes."""
+CHOSEN = (
+    {"account": {"leverage": 3, "lots": "highest_cost"}, "report": {"trades": "lot"}},
+    {"account": {"leverage": 3, "lots": "lowest_cost"}, "report": {"trades": "fill_to_fill"}},
+    {"account": {"leverage": 3, "lots": "specific"}, "report": {"trades": "flat_to_flat"}},
+)
+"""Settings of runs whose lots are not closed in order of opening."""
 
 
 class Restless(fw.Strategy):
     """Gives orders of every kind, at random from its own seed."""
 
     seed: int = fw.param(1)
+    names_lots: bool = fw.param(False)
 
     def on_start(self) -> None:
         self.rng = random.Random(self.seed)
@@ -67,6 +77,9 @@ class Restless(fw.Strategy):
             self.target_weight(symbol, rng.uniform(-0.8, 0.8), rule_id="w")
         elif choice == 5:
             self.buy(symbol, value=rng.randint(100, 30_000))
+        elif choice == 6 and self.names_lots and (lots := self.lots(symbol)):
+            lot = rng.choice(lots)
+            (self.sell if lot.quantity > 0 else self.buy)(symbol, units, lot=lot.id)
         elif choice == 6:
             self.close(symbol)
         elif self.given:
@@ -93,8 +106,9 @@ def currencies(bars: int) -> Market:
 
 
 def small_run(market: Market, settings: dict[str, object], seed: int) -> Result:
-    """A run of a strategy that gives orders of every kind."""
-    return fw.run(Restless(seed=seed), market, Config.model_validate({"version": 1, "costs": COSTS, **settings}))
+    """A run of a strategy that gives orders of every kind; it names lots where the account lets it."""
+    config = Config.model_validate({"version": 1, "costs": COSTS, **settings})
+    return fw.run(Restless(seed=seed, names_lots=config.account.lots == "specific"), market, config)
 
 
 @cache
@@ -103,4 +117,5 @@ def records() -> tuple[RunRecord, ...]:
     found = [scenario(kind, seed, bars=60, lots=lots, trades=trades) for seed, (kind, lots, trades) in enumerate(KINDS)]
     found += [small_run(plain(60), settings, 1).record for settings in ACCOUNTS]
     found += [small_run(currencies(30), settings, 2).record for settings in ACCOUNTS[:3]]
+    found += [small_run(plain(60), settings, 3).record for settings in CHOSEN]
     return tuple(found)

@@ -13,13 +13,15 @@ import numpy as np
 from fillwright.broker import InstrumentTerms, Terms
 from fillwright.coordinator.memory import lay_out
 from fillwright.data.fx import FxSource
+from fillwright.data.kinds import ASK_COLUMNS, KINDS, SIZE_COLUMNS
 from fillwright.data.market import Feed, Market, build_market
+from fillwright.journal import Tables
 from fillwright.kernel import exits, intake
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.advance import advance, finish
 from fillwright.kernel.state import DONE, GROW, TICKET, WANTS_BARS, State
 from fillwright.model import columns
-from fillwright.model.codes import OrderFlag, OrderStatus, OrderType, SizeMode, TimeInForce
+from fillwright.model.codes import Action, OrderFlag, OrderStatus, OrderType, SizeMode, TimeInForce
 from fillwright.strategy.desk import Callback
 from reference import engine
 from reference.scenario import (
@@ -52,11 +54,15 @@ class _Play:
         self.scenario = scenario
         self.state = state
         self.error: BaseException | None = None
+        self.last = -1
 
     def __call__(self, address: int, kind: int, instant: int) -> int:
         try:
-            for command in self.scenario.flow.get(int(self.state.scalars["now"]), ()):
-                self.give(command)
+            now = int(self.state.scalars["now"])
+            if now != self.last:  # of several instants of one time the first
+                self.last = now
+                for command in self.scenario.flow.get(now, ()):
+                    self.give(command)
         except BaseException as error:
             self.error = error
             return 1
@@ -83,7 +89,9 @@ class _Play:
                 instrument=command.instrument, side=command.side, size_mode=command.size_mode, size=command.size,
                 type=command.type, tif=command.tif, limit=command.limit, stop=command.stop, expire=command.expire_at,
                 lot=command.lot + 1, rule=command.rule,
-                flags=command.flags, trail=command.trail, trail_unit=command.trail_unit,
+                flags=command.flags & ~OrderFlag.REDUCE_ONLY,
+                action=Action.REDUCE if command.flags & OrderFlag.REDUCE_ONLY else Action.ANY,
+                trail=command.trail, trail_unit=command.trail_unit,
                 take=command.take_profit, loss=command.stop_loss, display=command.display,
                 after=command.after + 1 if command.after < len(orders) else 0,
             )  # fmt: skip
@@ -137,9 +145,12 @@ def run_engine(scenario: Scenario) -> Journal:
     finish(state.address)
     assert s["fault"] == 0, f"fault {s['fault']}: {s['fault_a']} {s['fault_b']}"
     assert s["open_lots"] == np.count_nonzero(state.table("lots")["remaining"])
-    tables = {table.name: state.table(table.name) for table in TABLES}
+    tables = Tables(state)
     counters = {name: int(s[name]) for name in ("intents", "no_change")}
-    return journal_of(tables, market.instants[: s["n_equity"]], state.equity[: s["n_equity"]], counters)
+    every, instants = settings.equity_every, market.instants
+    if every:
+        instants = instants[np.append(np.diff(instants // every) != 0, True)]
+    return journal_of(tables, instants, state.equity[: s["n_equity"]], counters)
 
 
 def terms_of(scenario: Scenario) -> Terms:
@@ -197,6 +208,10 @@ def terms_of(scenario: Scenario) -> Terms:
         max_order_value=some(x.max_order_value),
         max_gross_exposure=some(x.max_gross_exposure),
         max_net_exposure=some(x.max_net_exposure),
+        trigger=x.trigger,
+        mark_by=x.mark_by,
+        max_age=some(x.max_age),
+        equity_every=x.equity_every,
     )
 
 
@@ -207,6 +222,14 @@ def market_of(scenario: Scenario) -> Market:
         times = {name: np.array([getattr(bar, name) for bar in bars], np.int64) for name in ("open_time", "close_time")}
         prices = {name: np.array([getattr(bar, name) for bar in bars], np.int64) for name in ("open", "high", "low", "close")}
         has_volume = bars[0].volume is not None
+        kind = KINDS[bars[0].kind]
+        asks = (
+            {name: np.array([bar.ask[k] for bar in bars], np.int64) for k, name in enumerate(ASK_COLUMNS)} if bars[0].ask else {}
+        )
+        sizes = {
+            name: np.array([getattr(bar, name) for bar in bars], np.int64) if getattr(bars[0], name) is not None else None
+            for name in SIZE_COLUMNS
+        }
         feeds.append(
             Feed(
                 symbol=instrument.symbol,
@@ -215,8 +238,11 @@ def market_of(scenario: Scenario) -> Market:
                 execution=True,
                 volume=np.array([bar.volume for bar in bars], np.int64) if has_volume else None,
                 day_last=np.array([bar.day_last for bar in bars], np.uint8),
+                kind=kind,
                 **times,
                 **prices,
+                **asks,
+                **sizes,
             )
         )
     return build_market(scenario.instruments, feeds)

@@ -11,10 +11,13 @@ from dataclasses import field as column
 
 from fillwright.model.codes import (
     AccountType,
+    BarPath,
     Bracket,
+    DataKind,
     ExitReason,
     FillWhen,
     Liquidity,
+    MarkBy,
     OrderEvent,
     OrderFlag,
     OrderStatus,
@@ -137,6 +140,30 @@ class Moment:
     time: int
     can_be_ambiguous: bool
 
+    @property
+    def in_hand(self) -> bool:
+        """Whether what is met is one quote, of whose sizes is taken: not a place on the path of a quote bar."""
+        return self.bar.kind is DataKind.QUOTES or self.stage is Stage.STANDING
+
+    @property
+    def middle(self) -> int | None:
+        """The middle of the quote that is met, None where there is none or, between the points of a quote bar, it is not known."""
+        if not self.bar.is_quoted:
+            return None
+        if self.stage is Stage.OPEN:
+            return half_even(self.bar.open + self.bar.ask[0])
+        if self.in_hand or self.stage is Stage.FLAT_AT or self.path == BarPath.CLOSE_ONLY:
+            return half_even(self.bar.close + self.bar.ask[3])
+        return None
+
+
+@dataclass
+class Standing:
+    """The last quote of an instrument, and what is left of its sizes by side; None = not known."""
+
+    bar: Bar
+    left: dict[int, int | None]
+
 
 @dataclass
 class Broker:
@@ -148,7 +175,9 @@ class Broker:
     queue: list[Queued] = column(default_factory=list)
     working: list[Live] = column(default_factory=list)  # accepted orders in list order; ended ones stay and are passed over
     liquidation: list[Live] = column(default_factory=list)
+    standing: dict[int, Standing] = column(default_factory=dict)
     offered: dict[int, int | None] = column(default_factory=dict)  # lots the bar still offers, None = no cap
+    equity_so_far: list[int] = column(default_factory=list)  # at the end of every instant
     now: int = 0
     next: int = 0  # index in working of the order that a walk comes to next
     trading_state: TradingState = TradingState.ACTIVE
@@ -156,6 +185,26 @@ class Broker:
     def __post_init__(self) -> None:
         self.settings = self.scenario.settings
         self.books = Books(self.scenario, self.journal)
+
+    # ---------------------------------------------------------------- quotes
+
+    def stands(self, instrument: int, quote: Bar) -> None:
+        """A quote, or the close of a quote bar, stands from now on."""
+        self.standing[instrument] = Standing(quote, {1: quote.ask_size, -1: quote.bid_size})
+
+    def mark_of(self, instrument: int, bar: Bar, column: int) -> int:
+        """What a bar, quote or print marks its instrument at: column 0 at its open, 3 at its close."""
+        bid = (bar.open, bar.high, bar.low, bar.close)[column]
+        if not bar.is_quoted:
+            return bid
+        position = self.books.position(instrument)
+        if self.settings.mark_by is MarkBy.EXIT_SIDE and position:
+            return bid if position > 0 else bar.ask[column]
+        return half_even(bid + bar.ask[column])
+
+    def left(self, order: Live, moment: Moment) -> int | None:
+        """Lots that are still offered to an order, None = any."""
+        return self.standing[order.symbol].left[order.side] if moment.in_hand else self.offered[order.symbol]
 
     # ---------------------------------------------------------------- events
 
@@ -430,37 +479,40 @@ class Broker:
 
     # ---------------------------------------------------------------- fills, §5 and §6
 
-    def price_steps(self, order: Live, reference: int, liquidity: Liquidity, bar: Bar) -> dict[str, int]:
-        """The columns reference_price, spread, slippage, impact, limit, tick and price."""
+    def price_steps(self, order: Live, met: int, liquidity: Liquidity, moment: Moment) -> dict[str, int]:
+        """The columns reference_price, spread, slippage, impact, limit, tick and price, of a price that was met."""
+        bar = moment.bar
+        reference = met if liquidity is Liquidity.MAKER or moment.middle is None else moment.middle
         settings, tick = self.settings, self.scenario.instruments[order.symbol].tick
         buy, limit = order.side == Side.BUY, order.limit_price
         slippage = 0
         if liquidity is Liquidity.TAKER:
             slippage = order.side * (muldiv(reference, settings.slippage_rate, RATE) + settings.slippage_ticks * tick)
-        slipped = price = reference + slippage
+        slipped = price = met + slippage
         if limit:
             price = min(price, limit) if buy else max(price, limit)
-        if settings.clamp_to_range:
-            price = min(max(price, bar.low), bar.high)
+        if settings.clamp_to_range and not moment.in_hand and not bar.is_moment:
+            price = min(max(price, bar.low), bar.ask[1] if bar.is_quoted else bar.high)
         limited = price = max(price, 1)
         if tick:
             price = max((-(-price // tick) if buy else price // tick) * tick, tick)
             if limit:
                 price = min(price, limit) if buy else max(price, limit)
-        steps = {"reference_price": reference, "spread": 0, "slippage": slippage, "impact": 0}
+        steps = {"reference_price": reference, "spread": met - reference, "slippage": slippage, "impact": 0}
         return steps | {"limit": limited - slipped, "tick": price - limited, "price": price}
 
-    def fill(self, order: Live, wanted: int, reference: int, liquidity: Liquidity, moment: Moment) -> None:
-        """Fill up to ``wanted`` lots at a reference price, as far as the funds allow."""
+    def fill(self, order: Live, wanted: int, met: int, liquidity: Liquidity, moment: Moment) -> None:
+        """Fill up to ``wanted`` lots at a price that was met, as far as the funds allow."""
         instrument, bar = order.symbol, moment.bar
-        self.books.marks[instrument] = reference
-        steps = self.price_steps(order, reference, liquidity, bar)
+        steps = self.price_steps(order, met, liquidity, moment)
+        if not moment.in_hand:
+            self.books.marks[instrument] = steps["reference_price"]
         ambiguous = moment.can_be_ambiguous and self._another_level_in(order, bar)
         lots = self.affordable(order, wanted, steps["price"], liquidity, moment.time)
         if lots == 0:
             return
         fee, order.fee_raw = self.fee(order, instrument, lots, steps["price"], liquidity)
-        offered = self.offered[instrument]
+        offered = self.left(order, moment)
         notional = self.books.value(instrument, steps["price"], lots)
         order.cum_quantity += lots
         order.cum_notional += notional
@@ -477,7 +529,11 @@ class Broker:
         self.journal.fills.append(fill)
         self.books.book_fill(fill, self.settings.lots, order.lot_id)
         fill["exit_reason"] = int(exit_reason(order, fill))
-        if offered is not None:
+        if moment.in_hand:
+            left = self.standing[instrument].left
+            left[order.side] = None if offered is None else offered - lots
+            self.books.marks[instrument] = self.mark_of(instrument, moment.bar, 3)
+        elif offered is not None:
             self.offered[instrument] = offered - lots
         if not order.done:
             self.reserve(order)
@@ -554,7 +610,8 @@ class Broker:
             if other.triggered and other.type in (OrderType.STOP, OrderType.TRAILING_STOP, OrderType.MARKET_IF_TOUCHED):
                 continue
             level = other.stop_price if other.stop_price and not other.triggered else other.limit_price
-            if level and bar.low <= level <= bar.high:
+            _, high, low, _ = bar.of_side(other.side)
+            if level and low <= level <= high:
                 return True
         return False
 
@@ -597,13 +654,13 @@ class Broker:
         self.happen(order, OrderEvent.ACCEPT, at)
         return order
 
-    def margin_call(self) -> None:
-        """Cancel everything and close every position, if equity is below the maintenance margin."""
+    def margin_call(self) -> bool:
+        """Cancel everything and close every position, if equity is below the maintenance margin. True if so."""
         held = [i for i in range(len(self.scenario.instruments)) if self.books.position(i)]
         if self.settings.account_type is AccountType.CASH or not held or self.liquidating:
-            return
+            return False
         if self.books.equity() >= self.books.margin(self.settings.mm):
-            return
+            return False
         victims = [order for order in self.working if not order.done]
         victims += [command.order for command in self.queue if command.what == "new" and not command.order.done]
         self.queue = [command for command in self.queue if all(command.order is not order for order in victims)]
@@ -615,6 +672,7 @@ class Broker:
             self.engine_order(i, OrderType.MARKET, TimeInForce.GTC, ExitReason.LIQUIDATION, at, self.mark(i)) for i in held
         ]
         self.working += self.liquidation
+        return True
 
     @property
     def looks_ahead(self) -> bool:
@@ -629,6 +687,11 @@ def exit_reason(order: Live, fill: dict[str, int]) -> int:
     if fill["closing_quantity"] < fill["quantity"]:
         return ExitReason.REVERSAL
     return order.exit_reason
+
+
+def half_even(both: int) -> int:
+    """Half of a sum of two prices, halves to even."""
+    return muldiv(both, 1, 2)
 
 
 def rises(order: Live) -> int:

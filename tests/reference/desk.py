@@ -66,6 +66,8 @@ class Desk:
                 self._refuse(command)
             case Switch():
                 self.broker.trading_state = command.state
+            case Order() if self._has_nothing_to_reduce(command):
+                self._refuse(command, Reason.NO_POSITION)
             case Order():
                 self._order(command)
             case Target():
@@ -94,15 +96,23 @@ class Desk:
             return any(order.decided_at == self.broker.now for order in same)
         return bool(same) and self.settings.deduplicate is Deduplicate.PER_RUN
 
-    def _refuse(self, command: Order | Target) -> None:
+    def _has_nothing_to_reduce(self, command: Order) -> bool:
+        """Whether a reduce-only order that waits for no other finds no position on the other side."""
+        waits = 0 <= command.after < len(self.broker.orders) and not self.broker.orders[command.after].done
+        reduces = OrderFlag.REDUCE_ONLY in command.flags and not waits
+        return reduces and self.limits.projected(command.instrument) * command.side >= 0
+
+    def _refuse(self, command: Order | Target, reason: Reason = Reason.DUPLICATE_RULE) -> None:
         """An order on record that was not acted on."""
         self.intents += 1
         side = command.side if isinstance(command, Order) else Side.SELL if command.size < 0 else Side.BUY
         lots = command.size if command.size_mode is SizeMode.UNITS else 0
         order = self._make(command.instrument, side, lots, command.size_mode, command.size, self.intents - 1)
         order.rule_id = command.rule
+        if isinstance(command, Order):
+            order.flags |= command.flags & OrderFlag.REDUCE_ONLY
         self.broker.orders.append(order)
-        self.broker.happen(order, OrderEvent.DENY, self.broker.now, Reason.DUPLICATE_RULE)
+        self.broker.happen(order, OrderEvent.DENY, self.broker.now, reason)
 
     # ---------------------------------------------------------------- sizes
 
@@ -117,12 +127,15 @@ class Desk:
 
     def _lots_for(self, instrument: int, money: int) -> int:
         """Largest quantity whose value with slippage and fee is within money of the account's currency."""
-        price = self.broker.mark(instrument) + self._slippage(instrument)
+        price = self._taken(instrument, Side.BUY)
         return self._affordable(instrument, price, price, money)
 
-    def _slippage(self, instrument: int) -> int:
+    def _taken(self, instrument: int, side: int) -> int:
+        """What a taker is taken to pay now, or to get: the mark, for buys the ask that stands if that is higher, with slippage."""
         mark, tick = self.broker.mark(instrument), self.broker.scenario.instruments[instrument].tick
-        return muldiv(mark, self.settings.slippage_rate, RATE) + self.settings.slippage_ticks * tick
+        if instrument in self.broker.standing and side > 0:
+            mark = max(mark, self.broker.standing[instrument].bar.ask[3])
+        return mark + side * (muldiv(mark, self.settings.slippage_rate, RATE) + self.settings.slippage_ticks * tick)
 
     def _affordable(self, instrument: int, worth: int, price: int, money: int) -> int:
         """Largest quantity of which so much per lot, and the fee at a price, are within money."""
@@ -140,7 +153,7 @@ class Desk:
 
     def _at_risk(self, command: Order) -> int:
         """Largest quantity that loses no more than a part of equity from the entry to the stop, the fee of the entry included."""
-        price = self.broker.mark(command.instrument) + command.side * self._slippage(command.instrument)
+        price = self._taken(command.instrument, command.side)
         if command.limit and not command.trail_unit:
             price = command.limit
         elif command.stop:
@@ -300,6 +313,10 @@ class Desk:
             return Reason.OFF_TICK, 0, 0
         if order.quantity == 0:
             return Reason.ZERO_QUANTITY, 0, 0
+        whole, left = order.quantity, -order.side * self.limits.projected(order.symbol)
+        if OrderFlag.REDUCE_ONLY in order.flags and not order.held and left < whole:
+            order.quantity = left
+            shrinks.append((left, (Reason.SHRUNK_TO_POSITION, whole, left)))
         for reason in LIMITS:
             numbers = self.limits.over(reason, order, position, order.quantity)
             if numbers is None:

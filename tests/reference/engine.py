@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from fillwright.model.codes import OrderEvent, Reason, TimeInForce
+from fillwright.model.codes import DataKind, OrderEvent, Reason, TimeInForce
 from reference.broker import Broker, Queued
 from reference.desk import Desk
 from reference.matching import Matching
@@ -39,6 +39,9 @@ class Reference:
         self.broker = Broker(scenario)
         self.desk = Desk(self.broker)
         self.matching = Matching(self.broker)
+        self.called = -1
+        moments = any(bar.is_moment for feed in scenario.bars for bar in feed)
+        assert not moments or scenario.settings.equity_every, "with quotes and prints equity is stored once per interval"
         self.over = [0] * len(scenario.bars)  # bars of each instrument that are over
         self.commands: Callable[[int], Iterable[Command]] = lambda now: scenario.flow.get(now, ())
 
@@ -49,53 +52,85 @@ class Reference:
             if money:
                 self.broker.books.deposit(currency, money, instants[0])
         for number, instant in enumerate(instants):
-            self.instant(instant, number >= self.scenario.settings.warmup_instants)
+            repetition = number - instants.index(instant)
+            self.instant(instant, repetition, number >= self.scenario.settings.warmup_instants)
         self.end_of_data()
         return self.journal()
 
-    def instant(self, now: int, callbacks: bool) -> None:
+    def instant(self, now: int, repetition: int, callbacks: bool) -> None:
         """Steps 1 to 8."""
         broker, books = self.broker, self.broker.books
         broker.now = now
-        bars = self.bars_at(now)
+        bars = self.bars_at(now, repetition)
         self.arrivals()
         self.expire_gtd()
         self.matching.begin(bars)
         self.matching.match()
+        self.matching.match_moments()
         self.matching.flat_at({i: bar is self.scenario.bars[i][-1] for i, bar in bars.items()})
-        for instrument in bars:
+        for instrument, bar in bars.items():
             self.over[instrument] += 1
+            if bar.kind is DataKind.QUOTE_BARS:
+                broker.stands(instrument, bar)
+            if bar.kind is not DataKind.BARS:
+                books.marks[instrument] = broker.mark_of(instrument, bar, 3)
         self.arrivals()
         self.day_end(bars)
         for instrument, bar in bars.items():
-            books.marks[instrument] = bar.close
+            books.marks[instrument] = broker.mark_of(instrument, bar, 3)
         books.update_rates()
-        broker.margin_call()
-        if callbacks:
+        if broker.margin_call():
+            self.matching.meet_standing(now)
+        if callbacks and now != self.called:  # of several instants of one time the first
+            self.called = now
             for command in self.commands(now):
                 self.desk.carry_out(command)
         if broker.looks_ahead:
             self.arrivals()
             self.matching.look_ahead()
-        broker.journal.equity.append((now, books.equity()))
+        elif any(feed[0].is_quoted for feed in self.scenario.bars):
+            self.arrivals()
+            books.update_rates()
+        self.store(now, books.equity())
 
-    def bars_at(self, now: int) -> dict[int, Bar]:
-        """The bars that close now, by instrument in market order."""
-        return {i: bar for i, feed in enumerate(self.scenario.bars) for bar in feed if bar.close_time == now}
+    def store(self, now: int, equity: int) -> None:
+        """Keep the equity of the instant, in place of an earlier one of the same interval."""
+        self.broker.equity_so_far.append(equity)
+        curve, every = self.broker.journal.equity, self.scenario.settings.equity_every
+        if every and curve and curve[-1][0] // every == now // every:
+            curve.pop()
+        curve.append((now, equity))
+
+    def bars_at(self, now: int, repetition: int) -> dict[int, Bar]:
+        """The bars that close now, by instrument in market order; of quotes and prints those that come at this repetition."""
+        closing = {i: [bar for bar in feed if bar.close_time == now] for i, feed in enumerate(self.scenario.bars)}
+        return {i: bars[repetition] for i, bars in closing.items() if repetition < len(bars)}
 
     # ---------------------------------------------------------------- steps
 
     def arrivals(self) -> None:
-        """Commands that are there and whose instrument has no bar under way."""
+        """Commands that are there and whose instrument has no bar under way; new and changed orders meet the quote that stands."""
+        waiting: int | None = None  # time of arrival of orders that have not met it yet
         for command in list(self.broker.queue):
             if command.arrived_at <= self.broker.now and not self.under_way(command):
+                if waiting is not None and (command.what != "new" or command.arrived_at != waiting):
+                    self.matching.meet_standing(waiting)
+                    waiting = None
                 self.broker.queue.remove(command)
                 self.broker.arrive(command)
+                if command.what != "cancel":
+                    waiting = command.arrived_at
+        if waiting is not None:
+            self.matching.meet_standing(waiting)
 
     def under_way(self, command: Queued) -> bool:
-        """Whether the next bar of its instrument opened before the command arrived."""
+        """Whether the next bar of its instrument opened before the command arrived; or the next quote or print was known by then."""
         feed, over = self.scenario.bars[command.order.symbol], self.over[command.order.symbol]
-        return over < len(feed) and feed[over].open_time < command.arrived_at
+        if over == len(feed):
+            return False
+        if feed[over].kind is DataKind.BARS:
+            return feed[over].open_time < command.arrived_at
+        return feed[over].close_time <= command.arrived_at
 
     def expire_gtd(self) -> None:
         """GTD orders whose time has passed."""

@@ -87,7 +87,7 @@ class Limits:
                 return above(far, None if settings.price_collar is None else muldiv(mark, settings.price_collar, RATE))
             case Reason.MAX_DRAWDOWN:
                 equity = self.books.equity()
-                peak = max([equity, *(money for _, money in self.broker.journal.equity)])
+                peak = max([equity, *self.broker.equity_so_far])
                 return above(peak - equity, None if settings.max_drawdown is None else muldiv(peak, settings.max_drawdown, RATE))
             case Reason.MAX_ORDER_VALUE:
                 return above(self.worth(order.symbol, part), settings.max_order_value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fillwright.model.codes import (
     BarPath,
@@ -17,8 +17,9 @@ from fillwright.model.codes import (
     Side,
     Stage,
     TimeInForce,
+    Trigger,
 )
-from reference.broker import Broker, Live, Moment, rises
+from reference.broker import Broker, Live, Moment, half_even, rises
 from reference.scenario import RATE, Bar
 
 MASK = 2**64 - 1
@@ -61,22 +62,32 @@ def chance_of_high_first(bar: Bar) -> float:
     return a / (a + b)
 
 
+def middles(bar: Bar) -> Bar:
+    """The bar whose direction and reach decide the path: of a quote bar the sum of bid and ask."""
+    if not bar.is_quoted:
+        return bar
+    prices = zip((bar.open, bar.high, bar.low, bar.close), bar.ask, strict=True)
+    return Bar(bar.open_time, bar.close_time, *(bid + ask for bid, ask in prices))
+
+
 @dataclass
 class Matching:
     """Matches the orders of the broker with the bars of one instant."""
 
     broker: Broker
     bars: dict[int, Bar] = field(default_factory=dict)  # instrument -> bar that closes now
+    moments: dict[int, Bar] = field(default_factory=dict)  # instrument -> quote or print of now
     taken: dict[int, BarPath] = field(default_factory=dict)  # path of each of them
 
     def begin(self, bars: dict[int, Bar]) -> None:
         """Take up the bars of an instant: what they offer, and the way they went."""
-        self.bars = bars
+        self.bars = {instrument: bar for instrument, bar in bars.items() if not bar.is_moment}
+        self.moments = {instrument: bar for instrument, bar in bars.items() if bar.is_moment}
         participation = self.broker.settings.participation
         for instrument, bar in bars.items():
             capped = bar.volume is not None and participation is not None
             self.broker.offered[instrument] = bar.volume * participation // RATE if capped else None
-        self.taken = {instrument: self.path(instrument, bar) for instrument, bar in bars.items()}
+        self.taken = {instrument: self.path(instrument, middles(bar)) for instrument, bar in self.bars.items()}
 
     # ---------------------------------------------------------------- paths
 
@@ -121,17 +132,17 @@ class Matching:
             return
         close_only = self.broker.settings.path is BarPath.CLOSE_ONLY
         for instrument, bar in self.bars.items():
-            self.broker.books.marks[instrument] = bar.close if close_only else bar.open
+            self.broker.books.marks[instrument] = self.broker.mark_of(instrument, bar, 3 if close_only else 0)
         if close_only:
-            self._pass_point(Stage.CLOSE, {i: bar.close for i, bar in self.bars.items()}, self._may_meet_first)
+            self._pass_point(Stage.CLOSE, 3, self._may_meet_first)
             self._auction_at_close()
             return
-        self._pass_point(Stage.OPEN, {i: bar.open for i, bar in self.bars.items()}, self._may_meet_first)
+        self._pass_point(Stage.OPEN, 0, self._may_meet_first)
         for stage in (Stage.FIRST, Stage.SECOND, Stage.CLOSE):
             for order in self._walk():
                 if self._may_meet(order) and order.tif not in AUCTIONS:
                     bar = self.bars[order.symbol]
-                    points = self._points(order.symbol, bar)
+                    points = self._points(order, bar)
                     if order.since and order.tif in (TimeInForce.IOC, TimeInForce.FOK):  # these wait for a point
                         order.since = 0
                         continue
@@ -141,50 +152,94 @@ class Matching:
 
     def _auction_at_close(self) -> None:
         """Orders on close meet the close of the last bar of their day."""
-        closes = {i: bar.close for i, bar in self.bars.items() if bar.day_last}
+        closes = {i for i, bar in self.bars.items() if bar.day_last}
         self._pass_point(
-            Stage.FLAT_AT, closes, lambda order: order.symbol in closes and self._may_meet(order) and order.tif == TimeInForce.CLS
+            Stage.FLAT_AT, 3, lambda order: order.symbol in closes and self._may_meet(order) and order.tif == TimeInForce.CLS
         )
+
+    # ---------------------------------------------------------------- quotes and prints
+
+    def match_moments(self) -> None:
+        """Orders meet the quotes and prints that come now."""
+        for instrument, quote in self.moments.items():
+            if quote.is_quoted:
+                self.broker.stands(instrument, quote)
+            self.broker.books.marks[instrument] = self.broker.mark_of(instrument, quote, 3)
+        self._pass_point(Stage.QUOTE, 3, self._may_meet_moment, bars=self.moments)
+
+    def _may_meet_moment(self, order: Live) -> bool:
+        quote = self.moments.get(order.symbol)
+        if quote is None or order.done or order.held or order.arrived_at > quote.close_time:
+            return False
+        feed = self.broker.scenario.bars[order.symbol]
+        number = next(n for n, row in enumerate(feed) if row is quote)
+        if order.tif == TimeInForce.CLS:
+            return quote.day_last
+        return order.tif != TimeInForce.OPG or number == 0 or feed[number - 1].day_last
+
+    def meet_standing(self, time: int) -> None:
+        """Orders that have met nothing yet meet the quote that stands, if it is young enough."""
+        standing, oldest = self.broker.standing, self.broker.settings.max_age
+
+        def may_meet(order: Live) -> bool:
+            quote = standing.get(order.symbol)
+            fresh = quote is not None and (oldest is None or time - quote.bar.close_time <= oldest)
+            return fresh and not order.met and not order.done and not order.held and order.tif not in AUCTIONS
+
+        quotes = {instrument: quote.bar for instrument, quote in standing.items()}
+        self._pass_point(Stage.STANDING, 3, may_meet, bars=quotes, time=time)
 
     def _may_meet_first(self, order: Live) -> bool:
         """Whether an order meets the first point of its bar: one on open that of the first bar of a day only."""
         if not self._may_meet(order) or order.tif == TimeInForce.CLS:
             return False
         feed = self.broker.scenario.bars[order.symbol]
-        number = feed.index(self.bars[order.symbol])
+        number = next(n for n, row in enumerate(feed) if row is self.bars[order.symbol])
         return order.tif != TimeInForce.OPG or number == 0 or feed[number - 1].day_last
 
     def look_ahead(self) -> None:
         """Orders that arrived at this instant meet the close of the bar that was just shown."""
-        self._pass_point(Stage.CLOSE, {i: bar.close for i, bar in self.bars.items()}, self._just_arrived, ahead=True)
+        self._pass_point(Stage.CLOSE, 3, self._just_arrived, ahead=True)
 
     def _may_meet(self, order: Live) -> bool:
         bar = self.bars.get(order.symbol)
         return bar is not None and not order.done and not order.held and order.arrived_at <= bar.open_time
 
     def _just_arrived(self, order: Live) -> bool:
-        here = order.symbol in self.bars and order.arrived_at == self.broker.now
+        here = order.symbol in self.bars and order.arrived_at == self.broker.now and not self.bars[order.symbol].is_quoted
         return here and not order.done and not order.held and not order.met and order.tif not in AUCTIONS
 
-    def _points(self, instrument: int, bar: Bar) -> list[int]:
-        high_first = self.taken[instrument] is BarPath.OPEN_HIGH_LOW_CLOSE
-        return [bar.open, bar.high, bar.low, bar.close] if high_first else [bar.open, bar.low, bar.high, bar.close]
+    def _points(self, order: Live, bar: Bar) -> list[int]:
+        high_first = self.taken[order.symbol] is BarPath.OPEN_HIGH_LOW_CLOSE
+        opens, high, low, close = bar.of_side(order.side)
+        return [opens, high, low, close] if high_first else [opens, low, high, close]
 
     def _moment(self, order: Live, stage: Stage, ahead: bool = False) -> Moment:
+        if stage is Stage.QUOTE:
+            quote = self.moments[order.symbol]
+            return Moment(quote, Stage.QUOTE if quote.is_quoted else Stage.PRINT, BarPath.CLOSE_ONLY, quote.close_time, False)
         bar = self.bars[order.symbol]
         path = BarPath.CLOSE_ONLY if ahead else self.taken[order.symbol]
         on_segment = stage in (Stage.FIRST, Stage.SECOND, Stage.CLOSE) and path is not BarPath.CLOSE_ONLY
         time = bar.open_time if stage is Stage.OPEN else bar.close_time
         return Moment(bar, stage, path, time, on_segment)
 
-    def _pass_point(self, stage: Stage, prices: dict[int, int], may_meet: Callable[[Live], bool], ahead: bool = False) -> None:
+    def _pass_point(
+        self, stage: Stage, column: int, may_meet: Callable[[Live], bool], ahead: bool = False,
+        bars: dict[int, Bar] | None = None, time: int = 0,
+    ) -> None:  # fmt: skip
+        """All orders that may meet one price of each bar: column 0 its open, 3 its close."""
         remainders: list[tuple[Live, int]] = []
         for order in self._walk():
             if not may_meet(order):
                 continue
-            moment = self._moment(order, stage, ahead)
+            if stage is Stage.STANDING:
+                quote = self.broker.standing[order.symbol].bar
+                moment = Moment(replace(quote, open_time=quote.close_time), stage, BarPath.CLOSE_ONLY, time, False)
+            else:
+                moment = self._moment(order, stage, ahead)
             first = not order.met
-            self._at_point(order, prices[order.symbol], moment)
+            self._at_point(order, (bars or self.bars)[order.symbol].of_side(order.side)[column], moment)
             order.met, order.since = True, 0
             if first and order.tif == TimeInForce.FOK and not order.done:
                 self.broker.happen(order, OrderEvent.CANCEL, moment.time, Reason.FOK_NOT_FILLABLE)
@@ -212,9 +267,10 @@ class Matching:
         side = order.side  # for a sell every comparison is mirrored: both sides are multiplied by -1
         waits = order.type in WAITING and not order.triggered
         if waits:
-            if rises(order) * price < rises(order) * order.stop_price:
+            seen = moment.middle if self.broker.settings.trigger is Trigger.MID and moment.middle else price
+            if rises(order) * seen < rises(order) * order.stop_price:
                 if order.trail_unit:
-                    self.broker.trail(order, price)
+                    self.broker.trail(order, seen)
                 return
             self._trigger(order, moment)
         if order.type not in LIMITS:
@@ -223,7 +279,7 @@ class Matching:
             if side * price <= side * order.limit_price:
                 self._trade(order, price, Liquidity.TAKER, moment)
         elif side * price <= side * order.limit_price - self._through(order):
-            self._trade(order, price, Liquidity.MAKER, moment)
+            self._trade(order, order.limit_price if moment.bar.is_moment else price, Liquidity.MAKER, moment)
 
     def _on_segment(self, order: Live, start: int, end: int, moment: Moment) -> None:
         side = order.side
@@ -258,7 +314,7 @@ class Matching:
             return
         if not self.broker.fit_to_position(order, moment.time):
             return
-        left = self.broker.offered[order.symbol]
+        left = self.broker.left(order, moment)
         wanted = min(order.leaves, order.shown) if order.display_quantity and liquidity is Liquidity.MAKER else order.leaves
         lots = wanted if left is None else min(wanted, left)
         if lots == 0 or (order.tif == TimeInForce.FOK and lots < order.leaves):
@@ -270,15 +326,16 @@ class Matching:
     def flat_at(self, last_of_feed: dict[int, bool]) -> None:
         """Close positions at the last close of the run or of the day."""
         settings, broker = self.broker.settings, self.broker
-        for instrument, bar in self.bars.items():
+        for instrument, bar in sorted((self.bars | self.moments).items()):
             run_end = settings.flat_run_end and last_of_feed[instrument]
             if not run_end and not (settings.flat_day_end and bar.day_last):
                 continue
             if broker.books.position(instrument) == 0:
                 continue
             why = ExitReason.END_OF_RUN if run_end else ExitReason.END_OF_DAY
-            order = broker.engine_order(instrument, OrderType.MARKET_ON_CLOSE, TimeInForce.CLS, why, bar.open_time, bar.open)
-            moment = Moment(bar, Stage.FLAT_AT, self.taken[instrument], bar.close_time, False)
-            self._trade(order, bar.close, Liquidity.TAKER, moment)
+            decision = bar.open if not bar.is_quoted else half_even(bar.open + bar.ask[0])
+            order = broker.engine_order(instrument, OrderType.MARKET_ON_CLOSE, TimeInForce.CLS, why, bar.open_time, decision)
+            moment = Moment(bar, Stage.FLAT_AT, self.taken.get(instrument, BarPath.CLOSE_ONLY), bar.close_time, False)
+            self._trade(order, bar.of_side(order.side)[3], Liquidity.TAKER, moment)
             if not order.done:
                 broker.happen(order, OrderEvent.CANCEL, bar.close_time, Reason.FLAT_AT)

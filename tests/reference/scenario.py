@@ -6,6 +6,7 @@ All numbers are whole: prices in price units, quantities in lots, money in money
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from enum import IntEnum
 from fractions import Fraction
@@ -14,9 +15,11 @@ from fillwright.model.codes import (
     AccountType,
     BarPath,
     Bracket,
+    DataKind,
     Deduplicate,
     FillWhen,
     Lots,
+    MarkBy,
     OffTick,
     OrderFlag,
     OrderType,
@@ -27,6 +30,7 @@ from fillwright.model.codes import (
     TimeInForce,
     TradingState,
     TrailUnit,
+    Trigger,
 )
 from fillwright.model.instrument import Currency, Instrument
 
@@ -36,7 +40,8 @@ FX = 10**12
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of an execution feed; known at ``close_time``."""
+    """One bar of an execution feed; known at ``close_time``. Of a quote bar the prices are the bid's. A quote is a quote bar of no
+    length, a print a bar of no length whose volume is its size."""
 
     open_time: int
     close_time: int
@@ -46,6 +51,24 @@ class Bar:
     close: int
     volume: int | None = None
     day_last: bool = False
+    kind: DataKind = DataKind.BARS
+    ask: tuple[int, int, int, int] = ()  # type: ignore[assignment]  # open, high, low, close of the ask
+    bid_size: int | None = None
+    ask_size: int | None = None
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether it has a bid and an ask."""
+        return bool(self.ask)
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether it is a quote or a print."""
+        return self.kind in (DataKind.QUOTES, DataKind.PRINTS)
+
+    def of_side(self, side: int) -> tuple[int, int, int, int]:
+        """Open, high, low, close that a side meets: buys the ask, sells the bid."""
+        return self.ask if self.ask and side > 0 else (self.open, self.high, self.low, self.close)
 
 
 @dataclass(frozen=True)
@@ -181,6 +204,10 @@ class Settings:
     max_gross_exposure: int | None = None
     max_net_exposure: int | None = None
     warmup_instants: int = 0
+    trigger: Trigger = Trigger.AUTO
+    mark_by: MarkBy = MarkBy.AUTO
+    max_age: int | None = None
+    equity_every: int = 0  # 0 = every instant
 
 
 @dataclass
@@ -194,8 +221,9 @@ class Scenario:
 
     @property
     def instants(self) -> list[int]:
-        """Every moment at which a bar closes."""
-        return sorted({bar.close_time for feed in self.bars for bar in feed})
+        """Every moment at which a bar closes, as often as one feed has quotes or prints of that time."""
+        often = [Counter(bar.close_time for bar in feed) for feed in self.bars]
+        return sorted(t for t in set().union(*often) for _ in range(max(times[t] for times in often)))
 
 
 @dataclass

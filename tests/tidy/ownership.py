@@ -20,6 +20,7 @@ RECORDS: dict[str, tuple[str, ...]] = {
     "currencies": tuple(state.CURRENCY.names or ()),
     "feeds": tuple(state.FEED.names or ()),
     "books": tuple(state.BOOK.names or ()),
+    "digests": tuple(state.DIGEST.names or ()),
     "commands": tuple(state.COMMAND.names or ()),
     **{name: tuple(c.name for c in getattr(columns, name.upper()).columns) for name in state.GROWING if name != "commands"},
 }
@@ -27,17 +28,18 @@ RECORDS: dict[str, tuple[str, ...]] = {
 
 ACCESSORS = {
     "state_at": "scalars", "instrument_at": "instruments", "currency_at": "currencies", "feed_at": "feeds", "book_at": "books",
-    "command_at": "commands", "order_at": "orders", "order_event_at": "order_events", "fill_at": "fills", "posting_at": "postings",
+    "command_at": "commands", "order_at": "orders", "order_event_at": "order_events", "fill_at": "fills", "entry_at": "entries",
+    "digest_at": "digests",
     "lot_close_at": "lot_closes", "lot_at": "lots",
 }  # fmt: skip
 PARAMETERS = {
     "s": "scalars", "order": "orders", "book": "books", "fill": "fills", "instrument": "instruments", "bar": "instruments",
-    "feed": "feeds", "c": "currencies", "lot": "lots",
+    "feed": "feeds", "c": "currencies", "lot": "lots", "digest": "digests",
 }  # fmt: skip
 """What a parameter of that name is, in the kernel."""
 
 ATTRIBUTES = {"scalars": "scalars", "_scalars": "scalars", "instruments": "instruments", "currencies": "currencies", "feeds": "feeds",
-              "books": "books"}  # fmt: skip
+              "books": "books", "digests": "digests"}  # fmt: skip
 """Outside the kernel: records are reached as attributes of a State."""
 
 
@@ -171,8 +173,9 @@ OWNERS: dict[str, dict[str, str]] = {
         "spread slippage impact limit tick price liquidity available notional fee exit_reason queue_ahead reported_at",
         "kernel.ledger": "closing_quantity lot_id position",
     },
-    "postings": {"kernel.ledger": ALL},
+    "entries": {"kernel.ledger": ALL},
     "lots": {"kernel.ledger": ALL},
+    "digests": {"kernel.digest": "folded a b c d", "kernel.state": "words"},
     "lot_closes": {"kernel.ledger": ALL},
     "books": {"kernel.ledger": "position head tail n_open", "kernel.orders": "pending", "kernel.state": "head tail"},
     "currencies": {
@@ -187,30 +190,39 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.margin": "mark value",
         "kernel.advance": "mark value bar",
         "kernel.matching": "bar volume_left path open first second close high low open_time close_time",
-        "coordinator.memory": "feed currency mul div tick price_scale lot_scale slip_rate slip_ticks fee_order fee_unit fee_taker "
-        "fee_maker fee_min fee_max through max_position max_order safe_lots bar volume_left",
+        "kernel.quotes": "bar volume_left path open first second close high low open_time close_time quote_row bid ask bid_left ask_left "
+        "ask_open ask_first ask_second ask_close",
+        "kernel.sides": "volume_left bid_left ask_left",
+        "coordinator.memory": "kind quote_row feed currency mul div tick price_scale lot_scale slip_rate slip_ticks fee_order fee_unit "
+        "fee_taker fee_maker fee_min fee_max through max_position max_order safe_lots bar volume_left",
     },
     "feeds": {
         "kernel.advance": "row",
-        "coordinator.memory": "instrument execution timeframe n open_time close_time open high low close volume day_last",
+        "coordinator.memory": "instrument execution timeframe n kind open_time close_time open high low close volume day_last ask_open "
+        "ask_high ask_low ask_close bid_size ask_size",
+        "strategy.desk": "silent",
     },
     "scalars": {
         "kernel.arrivals": "n_commands",
         "kernel.exits": "t_take t_loss",
-        "kernel.orders": "n_orders n_order_events work_head work_tail cursor n_working live reducing liquidating fault fault_a fault_b",
+        "kernel.orders": "n_orders n_order_events work_head work_tail cursor n_working priced live reducing liquidating fault fault_a "
+        "fault_b",
         "kernel.matching": "n_fills ambiguous cursor",
-        "kernel.ledger": "n_postings n_lot_closes n_lots entry open_lots",
-        "kernel.advance": "n_equity now instant event_read bars peak trough drawdown drawdown_peak liquidating fault fault_a",
+        "kernel.quotes": "cursor",
+        "kernel.ledger": "n_entries n_lot_closes n_lots open_lots",
+        "kernel.digest": "fold_at",
+        "kernel.advance": "n_equity now instant event_read bars peak trough drawdown drawdown_peak liquidating fault fault_a equity_next",
         "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size",
         "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop t_trail t_trail_unit t_take t_loss "
         "t_display t_after",
-        "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap postings postings_cap lot_closes "
-        "lot_closes_cap lots lots_cap commands commands_cap instruments n_instruments currencies n_currencies feeds n_feeds books "
+        "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap entries entries_cap lot_closes "
+        "lot_closes_cap lots lots_cap commands commands_cap instruments n_instruments currencies n_currencies feeds n_feeds books digests "
         "n_strategies equity self room work_head work_tail cursor",
         "coordinator.memory": "instants n_instants offsets event_feed timers uniform now stop_at seed latency_ns account_type lots_method "
         "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate bracket flat_day_end flat_run_end "
         "initial_margin maintenance_margin max_open_positions max_position_fraction policies refuse_scale_in max_orders "
-        "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough",
+        "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough "
+        "trigger mark_by max_age equity_every quoted moments",
         "coordinator.runner": "stop_at first_callback calling",
         "coordinator.checkpoint": "instant",
         "order_manager.manager": "room trading_state",

@@ -69,7 +69,7 @@ def test_every_field_has_an_owner(found: set[tuple[str, str, str]]) -> None:
         ("kernel.drivers", 'def f(s, k):\n    a, b = order_at(s, k), book_at(s, k)\n    b["pending"] = 1', "books.pending"),
         ("kernel.ledger", 'def f(s, thing):\n    thing["cash"] = 1', "whose record"),
         ("kernel.ledger", 'def f(s):\n    s["n_fills"] += 1', "scalars.n_fills"),
-        ("kernel.intake", 'def f(s, k):\n    posting_at(s, k)["money"], x = 1, 2', "postings.money"),
+        ("kernel.intake", 'def f(s, k):\n    entry_at(s, k)["money"], x = 1, 2', "entries.money"),
         ("kernel.orders", 'def f(s, order):\n    order["stauts"] = 1', "have no field stauts"),
         ("order_manager.manager", 'def f(self):\n    self.state.tables["orders"][3]["status"] = 5', "orders.status"),
         ("order_manager.manager", 'def f(self):\n    self.state.books[0]["position"] += 1', "books.position"),

@@ -14,8 +14,8 @@ from tiny_ledger import MINUTE, Tiny, half_even, make_market, scenario, setting
 from fillwright.data.market import build_market
 from fillwright.errors import CheckFailed
 from fillwright.model.codes import OrderEvent, Stage
-from fillwright.model.instrument import Instrument
-from fillwright.portfolio import Portfolio, equity_table, marks, mul_div, positions
+from fillwright.model.instrument import Currency, Instrument
+from fillwright.portfolio import Books, Portfolio, _changes, equity_table, marks, mul_div, positions
 
 KINDS = ("plain", "crypto", "future", "fx")
 whole = st.integers(-(2**62), 2**62)
@@ -48,6 +48,47 @@ def test_mul_div_with_a_divisor_per_row(rows: list[tuple[int, int, int]]) -> Non
 
 def test_mul_div_rounds_ties_to_even() -> None:
     assert mul_div(np.array([1, 3, 5, -1, -3, -5]), 1, 2).tolist() == [0, 2, 2, 0, -2, -2]
+
+
+DIVISORS = (1, 2, 3, 4, 10**6, 2 * 10**12, 2 * 10**12 + 2, 2**62, 2**62 + 2, 2**63 - 2)
+"""Both sides of every bound at which another way is taken."""
+
+
+@pytest.mark.parametrize("divisor", DIVISORS)
+@pytest.mark.parametrize("times", (1, 3, 10**9 + 1, 10**13 + 1, 2**61 - 1))
+def test_mul_div_is_exact_near_ties_on_every_way(divisor: int, times: int) -> None:
+    odd = [k * times for k in (-3, -1, 1, 2, 3) if abs(k * times) < 2**63]
+    for near in (-1, 0, 1):
+        factor = divisor // 2 + near
+        exact = [half_even(a * factor, divisor) for a in odd]
+        a = np.array(odd, np.int64)
+        assert mul_div(a, factor, divisor).tolist() == exact
+        assert mul_div(np.full(len(a), factor), a, np.full(len(a), divisor)).tolist() == exact
+
+
+@pytest.mark.parametrize("divisor", (1, 3, 2 * 10**12))
+def test_mul_div_up_to_the_bounds_of_64_bits_and_not_beyond(divisor: int) -> None:
+    for result in (2**61, 2**62 - 1, 2**62, 2**62 + 2**60, 2**63 - 1, -(2**63)):
+        assert mul_div(np.array([result, 1]), divisor, divisor).tolist() == [result, 1]
+    for factor in (2 * divisor, 3 * divisor, 2**62):
+        with pytest.raises(OverflowError):
+            mul_div(np.array([2**62, 1]), factor, divisor)
+
+
+@pytest.mark.parametrize("divisor", (2, 3, 4, 5))
+def test_mul_div_of_large_factors_that_never_meet(divisor: int) -> None:
+    """The largest product would not fit 64 bits, the products do."""
+    a, b = [2**40, 1, 3, -(2**39) + 1], [1, 2**40 + 1, 2**20 + 1, 3]
+    exact = [half_even(x * y, divisor) for x, y in zip(a, b, strict=True)]
+    assert mul_div(np.array(a), np.array(b), divisor).tolist() == exact
+
+
+def test_mul_div_of_nothing_and_by_nothing() -> None:
+    assert mul_div(np.zeros(0, np.int64), 5, 3).tolist() == []
+    assert mul_div(np.zeros((2, 0), np.int64), 5, 3).shape == (2, 0)
+    for divisor in (0, -1, np.array([0, 5]), np.array([5, 0])):
+        with pytest.raises(ValueError, match="the divisor must be positive"):
+            mul_div(np.array([1, 2]), 1, divisor)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -157,3 +198,109 @@ def test_marks_of_an_instrument_that_starts_later() -> None:
     view = Portfolio(tiny.record())
     assert view.mark(1)[:12].tolist() == [0] * 12
     assert view.mark(1)[12:].tolist() == feed.close.tolist()
+
+
+def late_starter(starts: int, lots: tuple[int, ...]) -> Tiny:
+    """Orders of an instrument, filled one after the other at the instants 2, 3, ...; its first bar closes at ``starts`` + 1."""
+    early, late = make_market([Instrument("AAA", price_decimals=2)], 20), make_market([Instrument("BBB", price_decimals=2)], 8)
+    feed = late.feeds[0]
+    moved = replace(feed, open_time=feed.open_time + starts * MINUTE, close_time=feed.close_time + starts * MINUTE)
+    tiny = Tiny(early + build_market(late.instruments, [moved]))
+    instants = tiny.market.instants.tolist()
+    for k, amount in enumerate(lots):
+        instant = instants[2]
+        side = 1 if amount > 0 else -1
+        order = tiny.order(instants[1], 0, 1, side, abs(amount))
+        tiny.event(instant, order, OrderEvent.SUBMIT)
+        tiny.event(instant, order, OrderEvent.ACCEPT)
+        tiny.fill(instant, order, abs(amount), Stage.OPEN, 0, 0, 500 + k)
+    tiny.equity += [tiny.deposit] * len(instants)
+    return tiny
+
+
+@pytest.mark.parametrize("lots", [(1,), (-1,), (5,), (5, -4)])
+def test_what_is_held_before_its_first_bar_is_an_error(lots: tuple[int, ...]) -> None:
+    with pytest.raises(CheckFailed, match="BBB is held before its first bar has closed"):
+        _ = Portfolio(late_starter(6, lots).record()).books
+
+
+@pytest.mark.parametrize("starts, lots", [(6, (5, -5)), (2, (1,)), (0, (-3,))])
+def test_what_is_flat_or_has_a_bar_is_none(starts: int, lots: tuple[int, ...]) -> None:
+    record = late_starter(starts, lots).record()
+    held = sum(lots)
+    value = [0, 0] + [held * int(price) * 10**4 for price in Portfolio(record).mark(1)[2:]]
+    assert Portfolio(record).books.value.tolist() == [value]
+
+
+def test_postings_and_fills_after_the_last_stored_instant_count_nowhere() -> None:
+    """A run that failed inside its next bar has booked them."""
+    record = scenario("fx", 3, bars=100)
+    for end in (0, 1, 37):
+        cut = type(record)(**{**vars(record), "instants": record.instants[:end], "equity": record.equity[:end]})
+        whole, books = Portfolio(record).books, Portfolio(cut).books
+        for name in ("cash", "value", "base", "cash_base"):
+            assert getattr(books, name).tolist() == getattr(whole, name)[..., :end].tolist()
+        for symbol in range(4):
+            late = record.tables["fills"][record.tables["fills"]["symbol"] == symbol]
+            late = late[late["instant"] > (record.instants[end - 1] if end else 0)]
+            assert Portfolio(cut).last_price(symbol) == late["price"][-1]
+    assert len({int(price) for price in late["price"][-2:]}) == 2
+    assert Portfolio(record).last_price(0) == record.market.execution_feed(0).close[-1]
+
+
+def test_a_rate_is_said_where_a_balance_begins_or_the_rate_changes() -> None:
+    """Balances of nothing, of one unit either way and of cash that the positions outweigh."""
+    record = scenario("fx", 0, bars=8)
+    view, m = Portfolio(record), 8
+    nothing = np.zeros(m, np.int64)
+    cash = np.array([nothing, [0, 1, 1, 0, -1, -1, 5, 5], [0] * 8])
+    value = np.array([nothing, [0, 0, 0, 0, 0, 0, -5, 0], [0] * 8])
+    rate = np.array([nothing, [9, 9, 8, 7, 7, 7, 6, 6], [3] * 8])
+    view.__dict__["books"] = Books(cash, value, rate, nothing, nothing)
+    view.__dict__["_valued"] = value, [(2, np.array([1, 4, 7]), np.array([100, 200, 300]))]
+    said = [(int(np.searchsorted(record.instants, row["instant"])), *row.tolist()[1:]) for row in view.marks]
+    names = view.marks.dtype.names
+    assert names is not None and names[0] == "instant"
+    rows = [dict(zip(names, row, strict=True)) for row in said]
+    told = [(row["instant"], row["symbol"], row["price"], row["currency"], row["rate"]) for row in rows]
+    assert told == [
+        (1, 2, 100, -1, 0), (1, -1, 0, 1, 9), (2, -1, 0, 1, 8), (4, 2, 200, -1, 0), (4, -1, 0, 1, 7), (7, 2, 300, -1, 0),
+        (7, -1, 0, 1, 6),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("balance", (1, -1))
+def test_a_balance_of_one_unit_needs_a_rate(balance: int) -> None:
+    view = Portfolio(scenario("fx", 0, bars=8))
+    view.__dict__["_valued"] = np.array([[0] * 8, [0] * 7 + [balance], [0] * 8]), []
+    view._cash = lambda: np.zeros((3, 8), np.int64)  # type: ignore[method-assign]
+    rates = {1: [0] * 8, 2: [10**12] * 8}
+    view._rate = lambda currency: np.array(rates[currency])  # type: ignore[method-assign]
+    with pytest.raises(CheckFailed, match="no rate for EUR while there is a balance in it"):
+        _ = view.books
+    rates[1] = [0] * 7 + [1]
+    assert view.books.base[1].tolist() == [0] * 8
+
+
+def test_balances_are_turned_into_the_decimals_of_the_accounts_currency() -> None:
+    record = scenario("fx", 0, bars=4)
+    view = Portfolio(replace(record, currencies=(Currency("USD", 2), Currency("EUR", 3), Currency("JPY", 0))))
+    view.__dict__["_valued"] = np.array([[5] * 4, [1_000] * 4, [100] * 4]), []
+    view._cash = lambda: np.array([[7] * 4, [2_000] * 4, [300] * 4])  # type: ignore[method-assign]
+    view._rate = lambda currency: np.full(4, (0, 11 * 10**11, 10**10)[currency])  # type: ignore[method-assign]
+    assert view.books.base[:, 0].tolist() == [12, 330, 400]
+    assert view.books.cash_base.tolist() == [7 + 220 + 300] * 4
+
+
+def test_of_nothing_nothing_has_to_be_said() -> None:
+    where, number = _changes(np.zeros(0, np.bool_), np.zeros(0, np.int64))
+    assert (where.tolist(), number.tolist()) == ([], [])
+
+
+def test_rates_of_pairs_either_way_round() -> None:
+    """Units of 10^-12, unknown before the first bar, right for the smallest price."""
+    view = Portfolio(scenario("fx", 0, bars=4))
+    marks_of = {2: [0, 1, 2, 110_000], 3: [0, 1, 3, 110_000]}
+    view.mark = lambda instrument: np.array(marks_of[instrument])  # type: ignore[method-assign]
+    assert view._rate(1).tolist() == [0, 10**7, 2 * 10**7, 11 * 10**11]
+    assert view._rate(2).tolist() == [0, 10**15, half_even(10**15, 3), half_even(10**15, 110_000)]

@@ -16,7 +16,7 @@ from fillwright.journal import RunRecord
 from fillwright.model.codes import Account, ExitReason, OrderEvent, Stage, TradeGrouping, TradeStatus
 from fillwright.model.instrument import Instrument
 from fillwright.portfolio import Portfolio
-from fillwright.trades.grouping import _extreme, group, share, unrealised
+from fillwright.trades.grouping import _average, _extreme, group, share, unrealised
 
 FINANCING = (Account.INTEREST, Account.DIVIDENDS, Account.FUNDING, Account.BORROW)
 KINDS = ("plain", "crypto", "future", "fx")
@@ -173,6 +173,21 @@ def test_range_extremes_are_those_of_slices(values: np.ndarray, ranges: list[tup
     ]
 
 
+@pytest.mark.parametrize("length", (256, 512, 513, 1024, 5 * 256, 20 * 256 + 37))
+def test_range_extremes_across_whole_blocks(length: int) -> None:
+    """Ranges that begin and end on a block, just beside it and anywhere, from one value to all."""
+    rng = np.random.default_rng(length)
+    values = rng.integers(-1000, 1000, length)
+    edges = sorted({edge for block in range(0, length + 1, 256) for edge in (block - 1, block, block + 1) if 0 <= edge <= length})
+    ranges = np.array([(a, b) for a in [*edges, 100] for b in [*edges, length] if a < b])
+    start, stop = rng.permutation(ranges).T
+    for choose in (np.minimum, np.maximum):
+        expected = [int(choose.reduce(values[a:b])) for a, b in zip(start, stop, strict=True)]
+        assert _extreme(choose, values, start, stop).tolist() == expected
+        few = [_extreme(choose, values, start[k : k + 1], stop[k : k + 1])[0] for k in range(0, len(start), 7)]
+        assert few == expected[::7]
+
+
 BARS = np.array([[100, 105, 95, 102], [102, 110, 90, 104], [104, 120, 80, 100], [100, 101, 99, 100]], np.int64)
 
 
@@ -210,6 +225,8 @@ def one_trade(entry: tuple[int, Stage, int], leave: tuple[int, Stage, int] | Non
         ((1, Stage.FIRST, 110), (1, Stage.SECOND, 90), -20, 0, 0),
         ((1, Stage.OPEN, 102), (1, Stage.CLOSE, 104), -12, 8, 0),
         ((1, Stage.FIRST, 110), (1, Stage.CLOSE, 104), -6, 0, 0),
+        ((1, Stage.FIRST, 95), (1, Stage.SECOND, 97), 0, 2, 0),
+        ((1, Stage.FIRST, 109), (1, Stage.SECOND, 108), -1, 0, 0),
         # Still open: to the close of the last bar.
         ((2, Stage.CLOSE, 100), None, -1, 1, 1),
         ((3, Stage.CLOSE, 100), None, 0, 0, 0),
@@ -225,6 +242,55 @@ def test_excursions_of_a_short_trade_are_mirrored() -> None:
     assert (int(trade["mae"]), int(trade["mfe"])) == (-10, 10)
     trade = one_trade((1, Stage.OPEN, 102), (2, Stage.CLOSE, 100), side=-1)
     assert (int(trade["mae"]), int(trade["mfe"])) == (-18, 22)
+
+
+@pytest.mark.parametrize(
+    "prices, average", [((100, 101), 100), ((101, 102), 102), ((-1, 0), 0), ((100, 100, 101), 100), ((7,), 7)]
+)
+def test_an_average_price_is_half_even_and_nothing_is_added(prices: tuple[int, ...], average: int) -> None:
+    """Also where each price counts a thousand times, and where another trade's pieces lie between."""
+    count = len(prices)
+    for lots in (1, 1000):
+        trade = np.array([2, *([1, 2] * count)])
+        price = np.array([50, *(number for own in prices for number in (own, 50))])
+        found = _average(4, trade, price, np.full(len(trade), lots))
+        assert found.tolist() == [0, average, 50, 0]
+    weighted = _average(1, np.zeros(2, np.int64), np.array([10, 20]), np.array([3, 1]))
+    assert weighted.tolist() == [12]  # 12.5
+
+
+def costs_of(deals: list[tuple[int, int]], lots: str = "fifo") -> dict[TradeGrouping, list[int]]:
+    """Slippage cost of each trade for every grouping, in units of 10^-4, where (side, lots) are filled one unit (10^4) worse."""
+    record = played([(side, quantity, 10_000) for side, quantity in deals], lots, slip=2)
+    return {how: group(record, how)["slippage_cost"].tolist() for how in TradeGrouping}
+
+
+def test_slippage_is_shared_by_what_a_fill_closes_and_opens() -> None:
+    """Two units of slippage and one of spread, less one of the tick: 2 hundredths a lot, 20,000 money units."""
+    unit = 20_000
+    assert costs_of([(1, 3), (-1, 4), (1, 2)]) == {
+        TradeGrouping.LOT: [6 * unit, 2 * unit, unit],
+        TradeGrouping.FILL_TO_FILL: [6 * unit, 2 * unit, unit],
+        TradeGrouping.FLAT_TO_FLAT: [6 * unit, 2 * unit, unit],
+    }
+    assert costs_of([(1, 3), (1, 2), (-1, 4)]) == {
+        TradeGrouping.LOT: [6 * unit, 3 * unit],
+        TradeGrouping.FILL_TO_FILL: [6 * unit, 2 * unit, unit],
+        TradeGrouping.FLAT_TO_FLAT: [9 * unit],
+    }
+    average = costs_of([(1, 3), (1, 2), (-1, 4), (1, 2), (-1, 1)], "average")
+    assert average[TradeGrouping.FILL_TO_FILL] == [8 * unit, 2 * unit, 2 * unit]
+
+
+@pytest.mark.parametrize("step", ("spread", "slippage", "impact", "limit", "tick"))
+def test_every_step_of_the_price_costs(step: str) -> None:
+    """Three lots bought 5 units of 10^4 dearer, sold 2 units dearer: the latter is a gain."""
+    record = played([(1, 3, 10_000), (-1, 3, 10_100)])
+    fills = record.tables["fills"]
+    for name in ("spread", "slippage", "impact", "limit", "tick"):
+        fills[name] = [5, 2] if name == step else 0
+    for how in TradeGrouping:
+        assert group(record, how)["slippage_cost"].tolist() == [3 * (5 - 2) * 10_000]
 
 
 def test_no_fills_no_trades() -> None:

@@ -11,6 +11,7 @@ from fillwright.verify.audit import Audit, Check
 from fillwright.verify.lifecycle import HELD, PENDING_CANCEL
 from fillwright.verify.links import TERMS, _terms
 from fillwright.verify.orders import _Life, _limits, _order_of_times, _replay, check_orders
+from verify.planted import Recorder
 
 TEXTS = ("event", "reason", "side")
 
@@ -205,17 +206,9 @@ def test_flags_come_from_the_first_event_and_from_what_happened() -> None:
     lives, said = told([("submit", -1), ("accept", -1), ("cancel_request", -1)], [], flags=[0, HELD | 64, HELD])
     assert said.flags == [0, 0, PENDING_CANCEL]
     assert lives[0].fixed == 0
-
-
-class Recorder(Audit):
-    """Keeps what each column must hold."""
-
-    def __init__(self, folder: Tables) -> None:
-        super().__init__(folder)  # type: ignore[arg-type]
-        self.expected: dict[str, list[Any]] = {}
-
-    def column(self, table: str, column: str, expected: Any) -> None:
-        self.expected[f"{table}.{column}"] = expected
+    # No bits of an order: what the first event says is still held against the others.
+    _, said = told([("submit", -1), ("accept", -1)], [], flags=[-128, 128])
+    assert said.flags == [-128, -128]
 
 
 def test_every_column_of_orders_and_events_is_compared() -> None:
@@ -231,7 +224,7 @@ def test_every_column_of_orders_and_events_is_compared() -> None:
             "limit_price": [7] * 6,
         },
     )  # fmt: skip
-    audit = Recorder(tables)
+    audit = Recorder(tables)  # type: ignore[arg-type]
     check_orders(audit, [70, 80], np.array([8, 7], np.int64))
     before = ["initialized", "pending_new", "new", "initialized", "pending_new", "pending_new"]
     assert audit.expected == {
@@ -304,3 +297,21 @@ def test_prices_of_trailing_orders_move_without_events_and_nothing_else_does(mov
         assert all(check.ok for check in audit.checks), audit.checks
     else:
         assert said.detail == f"order_events.parquet row 1 column {moved}: accept does not change it"
+
+
+@pytest.mark.parametrize(
+    "event, may", [("accept", ()), ("shrink", ("quantity",)), ("replace", TERMS), ("replace_request", TERMS)]
+)
+@pytest.mark.parametrize("moved", TERMS)
+def test_shrinking_changes_the_quantity_and_a_replace_all_terms(moved: str, event: str, may: tuple[str, ...]) -> None:
+    """What is only requested is not in force, so that the order still has the old terms."""
+    now = 10 if event == "replace_request" else 12
+    events = {"event": ["submit", event], "order_id": [0, 0]} | {name: [10, 12 if name == moved else 10] for name in TERMS}
+    orders = {"trail_unit": [0]} | {name: [now if name == moved else 10] for name in TERMS}
+    tables = Tables(orders=orders, order_events=events)
+    for sheet in tables.sheets.values():
+        sheet.decimals = ()  # type: ignore[attr-defined]
+    audit = Audit(tables)  # type: ignore[arg-type]
+    _terms(audit)
+    words = "" if moved in may else f"order_events.parquet row 1 column {moved}: {event} does not change it"
+    assert [check for check in audit.checks if not check.ok] == ([Check("order_events.terms", False, 2, words)] if words else [])

@@ -12,6 +12,7 @@ from fillwright.analytics import format as fmt
 from fillwright.analytics.drawdown import Drawdown
 from fillwright.analytics.measure import start_time
 from fillwright.analytics.metrics import Metric, MetricInputs, metrics, worst_drawdown
+from fillwright.data.market import Feed
 from fillwright.journal import Ints, Records, RunRecord
 from fillwright.model.codes import OrderEvent, OrderStatus, Reason, RunState
 
@@ -95,7 +96,7 @@ def summary_inputs(
         end_equity=(int(record.equity[-1]) if len(record.equity) else measured.start_equity) / scale,
         metrics=figures if figures is not None else metrics(measured),
         funnel=funnel(record, trades),
-        timeframes=tuple(timeframe(ns) for ns in sorted({feed.timeframe_ns for feed in feeds})),
+        timeframes=tuple(dict.fromkeys(rows_text(feed) for feed in sorted(feeds, key=lambda feed: feed.timeframe_ns))),
         refusals=refusals(record),
         assumptions=assumptions(record, settings),
         costs=any(_chosen(_at(settings, "costs", kind)) for kind in ("commission", "slippage")),
@@ -151,6 +152,12 @@ def _pairs(first: Ints, second: Ints) -> list[tuple[int, int, int]]:
 def _words(what: str, reason: int) -> str:
     words = what.lower().replace("_", " ")
     return words if reason == Reason.NONE else f"{words}: {Reason(reason).name.lower().replace('_', ' ')}"
+
+
+def rows_text(feed: Feed) -> str:
+    """What orders trade on: ``1 min``, ``1 min quotes``, ``quotes``."""
+    words = ("" if feed.is_instant else timeframe(feed.timeframe_ns), "" if feed.kind == "bars" else feed.rows_word.split()[0])
+    return " ".join(word.replace("quote", "quotes") if word == "quote" else word for word in words if word)
 
 
 def timeframe(ns: int) -> str:
@@ -213,7 +220,10 @@ def _volume(record: RunRecord, settings: Settings) -> str:
     part = _at(settings, "execution", "participation")
     if part is None:
         return "no cap: an order may take any quantity"
-    feeds = (record.market.execution_feed(i) for i in range(len(record.market.instruments)))
+    every = (record.market.execution_feed(i) for i in range(len(record.market.instruments)))
+    feeds = [feed for feed in every if feed.ask_close is None]
+    if not feeds:
+        return "of a quote what it offers"
     without = [feed.symbol for feed in feeds if feed.volume is None]
     text = f"at most {fmt.number(100 * float(str(part)), 4).rstrip('0').rstrip('.')} % of a bar"
     if not without:

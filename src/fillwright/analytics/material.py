@@ -42,7 +42,7 @@ def _prices(record: RunRecord) -> tuple[Prices, ...]:
         part = slice(*np.searchsorted(feed.close_time, span).tolist())
         opened = (mine["quantity"] > mine["closing_quantity"]).astype(np.int64)
         marks = Fills(mine["time"], mine["price"], mine["side"], opened)
-        found.append(Prices(instrument.symbol, instrument.price_decimals, feed.close_time[part], feed.close[part], marks))
+        found.append(Prices(instrument.symbol, instrument.price_decimals, feed.close_time[part], feed.middle(part), marks))
     return tuple(found)
 
 

@@ -55,7 +55,8 @@ def period(facts: SummaryInputs) -> str:
         return "nothing was stored"
     frames = f" of {', '.join(facts.timeframes)}" if facts.timeframes else ""
     span = f"{fmt.moment(facts.start)} to {fmt.moment(facts.end)} UTC"
-    return f"{span}, {facts.bars:,} bars{frames}, {facts.marks:,} marks"
+    noun = "rows" if any("quotes" in frame or "prints" in frame for frame in facts.timeframes) else "bars"
+    return f"{span}, {facts.bars:,} {noun}{frames}, {facts.marks:,} marks"
 
 
 def instruments(facts: SummaryInputs) -> str:

@@ -48,6 +48,11 @@ def _data_of_run(folder: Path, data: Sequence[Path]) -> MarketData:
         raise UsageError("holds trades of another system, not a run", where=str(folder), remedy="verify it without --data")
     market = market_of(folder, run, data)
     feeds = [market.execution_feed(number) for number in range(len(market.instruments))]
+    for feed in feeds:
+        if feed.kind != "bars":
+            raise UsageError(
+                f"{feed.symbol} trades on {feed.rows_word}, and a run is held against bars only", remedy="verify it without --data"
+            )
     bars = [
         Bars(feed.symbol, feed.open_time, feed.close_time, feed.open, feed.high, feed.low, feed.close, feed.volume, feed.day_last)
         for feed in feeds

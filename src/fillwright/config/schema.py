@@ -11,6 +11,7 @@ import json
 import warnings
 from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -122,6 +123,11 @@ class Run(Section):
         "run with its journal as it goes.",
         "warn",
     )
+    equity_every: Duration | None = _leaf(
+        "Store equity once in each such interval, at its last instant. null = 1min with quotes or prints, else every instant.",
+        None,
+        unit="duration",
+    )
     checkpoint: Checkpoint = _leaf("Checkpoints, from which `fillwright resume` and `fork` go on.", factory=Checkpoint)
 
 
@@ -133,6 +139,20 @@ class Columns(Section):
     low: Text | None = _leaf("Column of the lowest price.", None)
     close: Text | None = _leaf("Column of the closing price.", None)
     volume: Text | None = _leaf("Column of the volume.", None)
+    bid: Text | None = _leaf("Column of the bid, of quotes.", None)
+    ask: Text | None = _leaf("Column of the ask, of quotes.", None)
+    bid_open: Text | None = _leaf("Column of the first bid, of quote bars.", None)
+    bid_high: Text | None = _leaf("Column of the highest bid.", None)
+    bid_low: Text | None = _leaf("Column of the lowest bid.", None)
+    bid_close: Text | None = _leaf("Column of the last bid.", None)
+    ask_open: Text | None = _leaf("Column of the first ask, of quote bars.", None)
+    ask_high: Text | None = _leaf("Column of the highest ask.", None)
+    ask_low: Text | None = _leaf("Column of the lowest ask.", None)
+    ask_close: Text | None = _leaf("Column of the last ask.", None)
+    bid_size: Text | None = _leaf("Column of the size at the bid.", None)
+    ask_size: Text | None = _leaf("Column of the size at the ask.", None)
+    price: Text | None = _leaf("Column of the price, of prints.", None)
+    size: Text | None = _leaf("Column of the size, of prints.", None)
 
 
 class Source(Section):
@@ -140,6 +160,9 @@ class Source(Section):
 
     symbol: Symbol = _leaf("Instrument that the file is about.")
     path: FilePath = _leaf("File (CSV, Parquet or Arrow), relative to data.folder.")
+    kind: Literal["bars", "quote_bars", "quotes", "prints"] = _leaf(
+        "What the rows are: bars of trades, bars of bid and ask, best bid and ask, or trades of the market.", "bars"
+    )
     timeframe: Annotated[str, BeforeValidator(lambda value: _timeframe(value)), Shown("duration")] | None = _leaf(
         "Length of a bar: 1min, 5min, 1h, 1d. null = the usual distance of the rows.", None
     )
@@ -253,6 +276,11 @@ class Account(Section):
         "the one that the order names (else first in).",
         "fifo",
     )
+    mark: Literal["auto", "last", "mid", "exit_side"] = _leaf(
+        "Which price of an instrument with quotes its position is valued at: the middle (auto, mid), or the side that would close it. "
+        "Bars and prints: their last price (auto, last).",
+        "auto",
+    )
     money_decimals: Decimals = _leaf("Decimals that money is counted in.", MONEY_DECIMALS)
 
     @model_validator(mode="before")
@@ -313,6 +341,16 @@ class Execution(Section):
         "How far the market must trade beyond a limit price before the order fills; 0 = touch.", Decimal(0), unit="quote currency"
     )
     clamp_to_range: Flag = _leaf("Keep fill prices, with slippage, within the low and high of their bar.", False)
+    trigger: Literal["auto", "last", "bid_ask", "mid"] = _leaf(
+        "Which price of an instrument with quotes triggers stops and the like: that of the side the order trades on (auto, bid_ask), "
+        "or the middle. Bars and prints: their own price (auto, last).",
+        "auto",
+    )
+    max_age: Duration | None = _leaf(
+        "Oldest quote that an arriving order may trade with; where it is older the order waits for the next. null = any.",
+        None,
+        unit="duration",
+    )
 
 
 _PER_ORDER = "quote currency per order"
@@ -480,19 +518,25 @@ class Config(Section):
         return hash(json.dumps(self.canonical(), sort_keys=True))
 
 
+@cache
+def _fields(section: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
+    """Names of a section's keys, sorted, and whether each is a duration."""
+    return tuple((name, Shown("duration") in field.metadata) for name, field in sorted(section.model_fields.items()))
+
+
 def plain_values(value: Any, *, given_only: bool = False, number: Callable[[Decimal], Any] = rates.plain) -> Any:
     """Plain JSON values of a section: decimals and durations as text, keys sorted.
 
     With ``given_only`` without what was left to its default; ``number`` says what a decimal becomes.
     """
     if isinstance(value, BaseModel):
-        fields = type(value).model_fields
-        # The tag of a union says which form it is, so it is never left out.
-        names = value.model_fields_set | {"model", "method"}.intersection(fields) if given_only else fields
+        fields = _fields(type(value))
+        if given_only:  # the tag of a union says which form it is, so it is never left out
+            names = value.model_fields_set | {"model", "method"}
+            fields = tuple(field for field in fields if field[0] in names)
         result = {}
-        for name in sorted(names):
+        for name, is_duration in fields:
             leaf = getattr(value, name)
-            is_duration = Shown("duration") in fields[name].metadata
             result[name] = rates.duration_text(leaf) if is_duration else plain_values(leaf, given_only=given_only, number=number)
         return result
     if isinstance(value, Mapping):

@@ -25,7 +25,7 @@ import numpy as np
 from fillwright._version import __version__
 from fillwright.config.rates import duration
 from fillwright.config.schema import Checkpoint as Settings
-from fillwright.data.market import COLUMNS
+from fillwright.data.kinds import HELD
 from fillwright.data.zones import When, parse_when, trading_days
 from fillwright.errors import CheckFailed, UsageError
 from fillwright.kernel.state import GROWING, TICKET, State
@@ -47,7 +47,7 @@ NEVER = 1 << 62
 REMADE: dict[str, frozenset[str]] = {
     "scalars": frozenset((*GROWING, "instruments", "currencies", "feeds", "books", "instants", "offsets", "event_feed", "equity",
                           "params", "state", "timers", "indicators", "driver", "self", "stop_at")),
-    "feeds": frozenset(COLUMNS),
+    "feeds": frozenset(HELD),
     "table_commands": frozenset(("kept",)),
 }  # fmt: skip
 """Fields that are not stored: addresses, where the slice in hand ends, and what is written anew before it is read."""

@@ -7,15 +7,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from fillwright._version import __version__
 from fillwright.config.schema import Config
 from fillwright.data.market import Market
-from fillwright.kernel.advance import fold
-from fillwright.model.columns import SCHEMA_VERSION, TABLES
+from fillwright.kernel.digest import fingerprint
+from fillwright.kernel.state import State
+from fillwright.model.columns import SCHEMA_VERSION
 
-_FOLDED = ("orders", "order_events", "fills", "postings", "lot_closes")
 _ELSEWHERE = ("data", "instruments", "hours", "strategy")
 """Sections whose meaning the market's digest and the driver's description carry, however they were written."""
 
@@ -33,17 +31,6 @@ def input_fingerprint(config: Config, market: Market, driver: Mapping[str, Any])
     return hashlib.blake2b(json.dumps(whole, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def journal_fingerprint(tables: Mapping[str, np.ndarray[Any, Any]], equity: np.ndarray[Any, Any]) -> str:
+def journal_fingerprint(state: State) -> str:
     """64 bits in hex, folded over the canonical columns of all records and the stored equity."""
-    value = np.uint64(SCHEMA_VERSION)
-    for table in TABLES:
-        if table.name in _FOLDED:
-            rows = np.ascontiguousarray(tables[table.name])
-            width, used = len(table.columns), len(table.canonical)
-            count = len(rows)
-            if width == used:
-                count, width, used = 1, count * width, count * used
-            value = fold(rows.ctypes.data, count, width, used, value)
-    samples = np.ascontiguousarray(equity)
-    value = fold(samples.ctypes.data, 1, len(samples), len(samples), value)
-    return f"{int(value):016x}"
+    return f"{int(fingerprint(state.address)):016x}"

@@ -29,9 +29,9 @@ class Snapshot:
 
     def __init__(self, market: Market, subject: type | None, subscribers: int, *, whole: bool = False) -> None:
         self.facts: dict[str, Any] = {
-            "environment variables": _digest(sorted(os.environ.items())),
+            "environment variables": dict(os.environ),
             "working directory": os.getcwd(),
-            "random's global state": _digest(random.getstate()),
+            "random's global state": random.getstate(),
             "numpy.random's global state": _numpy_state(),
             "journal subscribers": subscribers,
         }
@@ -75,7 +75,7 @@ def _numpy_state() -> object:
     if module is None:
         return _NOT_LOADED
     state = module.get_state(legacy=False)
-    return _digest((state["bit_generator"], state["state"]["pos"], state["state"]["key"].tobytes()))
+    return state["bit_generator"], state["state"]["pos"], state["state"]["key"].tobytes()
 
 
 def _array_facts(array: np.ndarray[Any, Any], whole: bool) -> tuple[Any, ...]:

@@ -10,10 +10,16 @@ import numpy as np
 
 from fillwright.broker import Terms
 from fillwright.data.fx import FxSource
-from fillwright.data.market import COLUMNS, Market
+from fillwright.data.kinds import HELD
+from fillwright.data.market import Market
+from fillwright.errors import UsageError
 from fillwright.kernel import ledger
 from fillwright.kernel.models import FX_SCALE
 from fillwright.kernel.state import State
+from fillwright.model.codes import DataKind, Trigger
+
+DATA_KINDS = {"bars": DataKind.BARS, "quote_bars": DataKind.QUOTE_BARS, "quotes": DataKind.QUOTES, "prints": DataKind.PRINTS}
+_MINUTE = 60_000_000_000
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -44,13 +50,31 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
                  "maintenance_margin", "max_open_positions", "max_position_fraction",
                  "policies", "refuse_scale_in", "max_orders", "max_orders_interval",
                  "max_live_orders", "price_collar", "max_drawdown", "max_order_value", "max_gross_exposure",
-                 "max_net_exposure"):  # fmt: skip
+                 "max_net_exposure", "trigger", "mark_by", "max_age"):  # fmt: skip
         s[name] = int(getattr(terms, name))
     s["lots_method"] = int(terms.lots)
+    s["equity_every"] = sampling(market, terms)
     _lay_out_feeds(state, market)
     _lay_out_instruments(state, market, terms)
     _lay_out_currencies(state, terms, fx)
     return state
+
+
+def check_prices(market: Market, terms: Terms) -> None:
+    """UsageError where a setting asks for the last print of an instrument that trades on quotes."""
+    quoted = next((feed.symbol for feed in market.feeds if feed.execution and feed.ask_close is not None), None)
+    for key, chosen in (("execution.trigger", terms.trigger), ("account.mark", terms.mark_by)):
+        if quoted and int(chosen) == int(Trigger.LAST):
+            raise UsageError(
+                f"{quoted} trades on quotes, whose last print is not looked at", where=key, remedy="write auto, or mid"
+            )
+
+
+def sampling(market: Market, terms: Terms) -> int:
+    """Length in ns of the intervals of which the last equity is stored, 0 = each instant."""
+    if terms.equity_every:
+        return terms.equity_every
+    return _MINUTE if any(feed.execution and feed.is_instant for feed in market.feeds) else 0
 
 
 def _time_line(market: Market, timers: Ints | None) -> tuple[Ints, Ints, np.ndarray[Any, np.dtype[np.uint8]]]:
@@ -58,10 +82,14 @@ def _time_line(market: Market, timers: Ints | None) -> tuple[Ints, Ints, np.ndar
         return market.instants, market.offsets, np.zeros(1, np.uint8)
     first, last = market.instants[0], market.instants[-1]
     wanted = timers[(timers >= first) & (timers <= last)]
-    instants = np.union1d(market.instants, wanted)
+    extra = wanted[~np.isin(wanted, market.instants)]
+    both = np.concatenate((market.instants, extra))
+    order = np.argsort(both, kind="stable")
+    instants, traded = both[order], order < len(market.instants)
     # an instant that only a timer asked for has no events: its offset is that of the next market instant
-    offsets = np.append(market.offsets[np.searchsorted(market.instants, instants)], market.offsets[-1])
-    return instants, offsets, np.isin(instants, wanted).astype(np.uint8)
+    offsets = np.append(market.offsets[np.cumsum(traded) - traded], market.offsets[-1])
+    last = np.append(instants[1:] != instants[:-1], True)  # of several instants of one time
+    return instants, offsets, (np.isin(instants, wanted) & last).astype(np.uint8)
 
 
 def _lay_out_feeds(state: State, market: Market) -> None:
@@ -71,10 +99,16 @@ def _lay_out_feeds(state: State, market: Market) -> None:
     records["execution"] = [feed.execution for feed in feeds]
     records["timeframe"] = [feed.timeframe_ns for feed in feeds]
     records["n"] = [len(feed.close_time) for feed in feeds]
-    for k, name in enumerate(COLUMNS):
+    records["kind"] = [DATA_KINDS[feed.kind] for feed in feeds]
+    for k, name in enumerate(HELD):
         records[name] = market.addresses[:, k]
     trading = np.flatnonzero(records["execution"])
     state.instruments["feed"][records["instrument"][trading]] = trading
+    kinds = records["kind"][trading]
+    state.instruments["kind"][records["instrument"][trading]] = kinds
+    state.instruments["quote_row"] = -1
+    state.scalars["quoted"] = int(np.isin(kinds, (DataKind.QUOTE_BARS, DataKind.QUOTES)).any())
+    state.scalars["moments"] = int(np.isin(kinds, (DataKind.QUOTES, DataKind.PRINTS)).any())
 
 
 def _lay_out_instruments(state: State, market: Market, terms: Terms) -> None:

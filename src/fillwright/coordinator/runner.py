@@ -30,7 +30,7 @@ from fillwright.coordinator.checkpoint import Cuts, instant_after
 from fillwright.coordinator.fingerprint import input_fingerprint, journal_fingerprint
 from fillwright.coordinator.interrupt import listening
 from fillwright.coordinator.isolation import Snapshot
-from fillwright.coordinator.memory import lay_out
+from fillwright.coordinator.memory import check_prices, lay_out, sampling
 from fillwright.coordinator.origin import DECLARED, Origin, facts_of
 from fillwright.coordinator.watch import audit
 from fillwright.data.fx import FxSource, rate_sources
@@ -38,9 +38,10 @@ from fillwright.data.load import load_market
 from fillwright.data.market import Market
 from fillwright.data.zones import When, parse_when
 from fillwright.errors import ConfigError, FillwrightError, RunFailed, RunInterrupted, StrategyError, UsageError
-from fillwright.journal import KINDS, TRADE_KINDS, Journal, Names, RunRecord, Scales
+from fillwright.journal import KINDS, TRADE_KINDS, Journal, Names, RunRecord, Scales, Tables
 from fillwright.kernel import state as kernel_state
 from fillwright.kernel.advance import advance, finish
+from fillwright.model.books import postings_of
 from fillwright.model.codes import OrderEvent, OrderStatus, RunState
 from fillwright.result import Result
 from fillwright.strategies import Builder, build, resolve
@@ -52,7 +53,7 @@ from fillwright.trades.events import TradeWatch
 Progress = Callable[[int, int], None]
 """Told (instants done, instants in all) several times a second."""
 
-_TABLE_OF = {"order_event": "order_events", "fill": "fills", "posting": "postings", "lot_close": "lot_closes"}
+_TABLE_OF = {"order_event": "order_events", "fill": "fills", "posting": "entries", "lot_close": "lot_closes"}
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 _FIRST_SLICE = 64
 _SLICE_SECONDS = 0.03
@@ -87,11 +88,13 @@ class Run:
         self._subject = type(strategy) if isinstance(strategy, Strategy) else None
         self._terms: Terms = lower(self.config, market.instruments)
         codes = [currency.code for currency in self._terms.currencies]
+        check_prices(market, self._terms)
         self._fx: tuple[FxSource | None, ...] = rate_sources(market, codes[0], codes)
         self._warnings: list[str] = []
         self._error: FillwrightError | None = None
         self._timings: dict[str, float] = {}
         self._delivered = dict.fromkeys(KINDS, 0)
+        self._posted = -1
         self._watch = TradeWatch()
         self._memory: kernel_state.State | None = None
         self._callback: Callable[..., Any] | None = None
@@ -326,7 +329,7 @@ class Run:
                 progress(int(s["instant"]), total)
             took = time.perf_counter() - began
             if not self._subscribed and took < _SLICE_SECONDS:
-                size = min(size * 4, 1 << 30) if took < _SLICE_SECONDS / 4 else size
+                size = min(size * (16 if took < _SLICE_SECONDS / 16 else 4 if took < _SLICE_SECONDS / 4 else 1), 1 << 30)
             elif took > 2 * _SLICE_SECONDS:
                 size = max(1, size // 2)
 
@@ -363,8 +366,7 @@ class Run:
         if self.config.run.isolation != "strict" or self._driver.error is not None:
             return
         none = np.zeros(0, np.int64)
-        tables = {name: memory.table(name) for name in kernel_state.GROWING if name != "commands"}
-        record = RunRecord(tables, self.market, none, none, self._names(), self._terms.currencies, self._fx, self.config)
+        record = RunRecord(Tables(memory), self.market, none, none, self._names(), self._terms.currencies, self._fx, self.config)
         audit(record, memory, self._data_time())
 
     def _deliver(self) -> None:
@@ -377,9 +379,17 @@ class Run:
                 fresh = rows[self._delivered[kind] :]
                 self._delivered[kind] = len(rows)
                 if self.journal.wants(kind):
-                    self.journal.deliver(kind, fresh)
+                    self.journal.deliver(kind, self._spelled(fresh) if kind == "posting" else KINDS[kind].unpacked(fresh))
         for row in range(len(news)):
             self.journal.deliver(TRADE_KINDS[int(news["event"][row])], news[row : row + 1])
+
+    def _spelled(self, entries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """New entries as postings, numbered on."""
+        assert self._memory is not None
+        before = self._memory.table("entries")[: int(entries["entry"][0])]
+        rows = postings_of(entries, self._posted if self._posted >= 0 else len(postings_of(before)))
+        self._posted = int(rows["seq"][-1]) + 1
+        return rows
 
     # -- what went wrong -------------------------------------------------------------------------------------------------
 
@@ -458,7 +468,6 @@ class Run:
     def _record(self) -> RunRecord:
         memory = self._memory or lay_out(self.market, self._terms, self._fx)
         s = memory.scalars
-        tables = {name: memory.table(name) for name in kernel_state.GROWING if name != "commands"}
         count = int(s["n_equity"])
         equity = memory.equity[:count]
         counters = {name: int(s[name]) for name in ("intents", "no_change", "bars", "ambiguous", "drawdown", "drawdown_peak")}
@@ -470,13 +479,13 @@ class Run:
             "python": platform.python_version(),
             "numpy": np.__version__,
             "input_fingerprint": self._input(),
-            "journal_fingerprint": journal_fingerprint(tables, equity),
+            "journal_fingerprint": journal_fingerprint(memory),
             **({} if self._origin is None else self._origin.info),
             **self._timings,
         }
         error = self._error
         return RunRecord(
-            tables=tables,
+            tables=Tables(memory),
             market=self.market,
             instants=self._sampled(count),
             equity=equity,
@@ -497,13 +506,21 @@ class Run:
         return input_fingerprint(self.config, self.market, self._driver.describe() | origin)
 
     def _sampled(self, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Instants at which an execution feed had a bar: those at which equity is stored."""
-        market = self.market
-        if all(feed.execution for feed in market.feeds):
+        """Instants at which an execution feed had a row, of each interval the last: those at which equity is stored."""
+        market, memory, every = self.market, self._memory, sampling(self.market, self._terms)
+        if not every and all(feed.execution for feed in market.feeds):
             return market.instants[:count]
-        execution = np.array([feed.execution for feed in market.feeds])
-        executed = np.add.reduceat(execution[market.event_feed].astype(np.int64), market.offsets[:-1]) > 0
-        return market.instants[executed][:count]
+        if memory is None:
+            return market.instants[:0]
+        done = int(memory.scalars["instant"])
+        instants, offsets = memory.kept[0][:done], memory.kept[1][: done + 1]
+        trading = np.array([feed.execution for feed in market.feeds])[market.event_feed[: offsets[-1]]]
+        before = np.concatenate(([0], np.cumsum(trading)))[offsets]
+        found = np.asarray(instants[before[1:] > before[:-1]], np.int64)
+        if every and len(found):
+            number = found // every
+            found = found[np.append(number[1:] != number[:-1], True)]
+        return found[:count]
 
 
 def run(

@@ -9,7 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from fillwright.data.market import PRICE_COLUMNS, Finding, Ints, suggest
+from fillwright.data.kinds import PRICE_COLUMNS, Kind
+from fillwright.data.market import Finding, Ints, suggest
 from fillwright.errors import DataError, UsageError
 
 Mask = npt.NDArray[np.bool_]
@@ -73,24 +74,23 @@ class Problems:
 
 @dataclass(slots=True)
 class Rows:
-    """Rows of one symbol on their way to bars.
+    """Rows of one symbol on their way to a feed.
 
     number  int64[n] row numbers in the source        stamp  int64[n] ns
-    prices  open, high, low, close: float64[n]        volume float64[n] or None
+    prices  by field, float64[n]: open, high, low, close; or bid, ask …    sizes  the same of volume, size, bid_size, ask_size
     """
 
     number: Ints
     stamp: Ints
     prices: dict[str, Floats]
-    volume: Floats | None
+    sizes: dict[str, Floats]
 
     def take(self, which: Mask | Ints) -> None:
         """Keep these rows only, or put them in this order."""
         self.number = self.number[which]
         self.stamp = self.stamp[which]
         self.prices = {name: values[which] for name, values in self.prices.items()}
-        if self.volume is not None:
-            self.volume = self.volume[which]
+        self.sizes = {name: values[which] for name, values in self.sizes.items()}
 
 
 @dataclass(slots=True)
@@ -101,6 +101,7 @@ class Checker:
     repair: frozenset[str]
     problems: Problems
     names: dict[str, str]
+    kind: Kind = "bars"
     findings: list[Finding] = field(default_factory=list)
 
     def values(self, unreadable: dict[str, Mask], bad_time: Mask, why: str) -> None:
@@ -108,14 +109,13 @@ class Checker:
         rows, names = self.rows, self.names
         bad = bad_time.copy()
         reports: list[tuple[Mask, str, str, str]] = [(bad_time, "unreadable times", why, "time")]
-        columns = dict(rows.prices) | ({} if rows.volume is None else {"volume": rows.volume})
-        for name, values in columns.items():
+        for name, values in (rows.prices | rows.sizes).items():
             text = unreadable[name]
             empty = ~np.isfinite(values) & ~text
-            wrong = values < 0 if name == "volume" else values <= 0
+            wrong = values < 0 if name in rows.sizes else values <= 0
             reports.append((text, "unreadable numbers", "is not a number", name))
             reports.append((empty, "empty or not finite", "is empty, NaN or infinite", name))
-            reports.append((wrong, "out of range", "is negative" if name == "volume" else "is not positive", name))
+            reports.append((wrong, "out of range", "is negative" if name in rows.sizes else "is not positive", name))
             bad |= text | empty | wrong
         if "drop_bad_rows" in self.repair:
             self._repaired(bad, "drop_bad_rows", "dropped")
@@ -126,7 +126,7 @@ class Checker:
             self.problems.add(rows.number[mask], kind, message, [names[name]], remedy)
 
     def order(self) -> None:
-        """Stamps must rise; equal ones are duplicates."""
+        """Stamps must rise; equal ones are duplicates, but for quotes and prints, of which several may have one time."""
         rows, time = self.rows, [self.names["time"]]
         backward = np.zeros(len(rows.stamp), np.bool_)
         backward[1:] = rows.stamp[1:] < rows.stamp[:-1]
@@ -140,10 +140,10 @@ class Checker:
         ordered = rows.stamp if not self.problems.counts.get("out of order") else np.sort(rows.stamp)
         again = np.zeros(len(ordered), np.bool_)
         again[1:] = ordered[1:] == ordered[:-1]
-        if not again.any() or ordered is not rows.stamp:
+        if not again.any() or ordered is not rows.stamp or self.kind in ("quotes", "prints"):
             return
         if "drop_duplicates" in self.repair:
-            columns = [*rows.prices.values(), *([] if rows.volume is None else [rows.volume])]
+            columns = [*rows.prices.values(), *rows.sizes.values()]
             differ = sum((int((column[1:] != column[:-1])[again[1:]].sum()) > 0) for column in columns)
             note = ", the first of each time kept" + ("; some differed from it" if differ else "; all equal to it")
             self._repaired(again, "drop_duplicates", "dropped" + note)
@@ -153,9 +153,30 @@ class Checker:
             self.problems.add(rows.number[again], "duplicates", "has the same time as the row above it", time, remedy)
 
     def ranges(self) -> None:
-        """high >= open, low, close and low <= open, close."""
+        """high >= open, low, close and low <= open, close, of bid and of ask too; no bid above its ask."""
+        if self.kind in ("bars", "quote_bars"):
+            for side in ("",) if self.kind == "bars" else ("bid_", "ask_"):
+                self._range([side + name for name in PRICE_COLUMNS])
+        if self.kind in ("quotes", "quote_bars"):
+            for name in ("",) if self.kind == "quotes" else [f"_{name}" for name in PRICE_COLUMNS]:
+                self._crossed(f"bid{name}", f"ask{name}")
+
+    def _crossed(self, bid: str, ask: str) -> None:
+        rows = self.rows
+        wrong = rows.prices[bid] > rows.prices[ask]
+        if not wrong.any():
+            return
+        if "drop_bad_rows" in self.repair:
+            self._repaired(wrong, "drop_bad_rows", "dropped: the bid was above the ask")
+            rows.take(~wrong)
+        else:
+            remedy = "repair the file, or ask for repair=['drop_bad_rows']"
+            shown = [self.names[name] for name in (bid, ask)]
+            self.problems.add(rows.number[wrong], "crossed", "the bid is above the ask", shown, remedy)
+
+    def _range(self, columns: Sequence[str]) -> None:
         rows, names = self.rows, self.names
-        opens, high, low, close = (rows.prices[name] for name in PRICE_COLUMNS)
+        opens, high, low, close = (rows.prices[name] for name in columns)
         below = high < np.maximum(np.maximum(opens, close), low)
         above = low > np.minimum(np.minimum(opens, close), high)
         wrong = below | above
@@ -163,14 +184,14 @@ class Checker:
             return
         if "clip_high_low" in self.repair:
             self._repaired(wrong, "clip_high_low", "high and low widened to hold all four prices")
-            rows.prices["high"] = np.maximum(np.maximum(opens, close), np.maximum(high, low))
-            rows.prices["low"] = np.minimum(np.minimum(opens, close), np.minimum(high, low))
+            rows.prices[columns[1]] = np.maximum(np.maximum(opens, close), np.maximum(high, low))
+            rows.prices[columns[2]] = np.minimum(np.minimum(opens, close), np.minimum(high, low))
         elif "drop_bad_rows" in self.repair:
             self._repaired(wrong, "drop_bad_rows", "dropped: high or low did not hold the other prices")
             rows.take(~wrong)
         else:
             remedy = "repair the file, or ask for repair=['clip_high_low'] or ['drop_bad_rows']"
-            shown = [names[name] for name in PRICE_COLUMNS]
+            shown = [names[name] for name in columns]
             self.problems.add(rows.number[below], "high too low", "high is below another price", shown, remedy)
             self.problems.add(rows.number[above & ~below], "low too high", "low is above another price", shown, remedy)
 

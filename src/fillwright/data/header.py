@@ -5,37 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fillwright.data.market import PRICE_COLUMNS, suggest
+from fillwright.data.kinds import LAYOUT, OPTIONAL, Kind
+from fillwright.data.market import suggest
 from fillwright.errors import DataError, UsageError
 
-FIELDS = (*PRICE_COLUMNS, "volume")
 _TIME_NAMES = ("timestamp", "datetime", "date", "time", "open_time", "index", "__index_level_0__", "unnamed: 0")
 _SYMBOL_NAMES = ("symbol", "ticker")
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """names: field (time, open, high, low, close, volume, symbol) -> column, where there is one; ignored: all other columns."""
+    """names: field (time, symbol, and those of the kind: open, bid_size …) -> column, where there is one; ignored: all others."""
 
     names: dict[str, str]
     ignored: tuple[str, ...]
 
 
+def fields_of(kind: Kind) -> tuple[str, ...]:
+    """Prices and sizes that data of a kind have."""
+    return tuple(name for name in LAYOUT[kind] if name not in ("time", "open_time", "close_time", "day_last"))
+
+
 def find_columns(
-    names: Sequence[str], columns: Mapping[str, str] | None, time_column: str | None, symbol_column: str | None
+    names: Sequence[str],
+    columns: Mapping[str, str] | None,
+    time_column: str | None,
+    symbol_column: str | None,
+    kind: Kind = "bars",
 ) -> Header:
     """Match columns exactly, then without regard to case. DataError naming the columns that are there."""
     wanted = dict(columns or {})
+    fields = fields_of(kind)
     for key in wanted:
-        if key not in (*FIELDS, "time"):
-            raise UsageError(f"unknown field {key!r} in columns", remedy=suggest(key, (*FIELDS, "time"), "fields"))
+        if key not in (*fields, "time"):
+            raise UsageError(f"unknown field {key!r} in columns", remedy=suggest(key, (*fields, "time"), "fields"))
     found: dict[str, str] = {}
     time_column = time_column if time_column is not None else wanted.pop("time", None)
     found["time"] = _find(names, time_column, "the time") if time_column is not None else _find_time(names)
-    for name in FIELDS:
+    for name in fields:
         if name in wanted:
             found[name] = _find(names, wanted[name], name)
-        elif name != "volume" or _matches(names, name):
+        elif name not in OPTIONAL or _matches(names, name):
             found[name] = _find(names, name, name)
     if symbol_column is not None:
         found["symbol"] = _find(names, symbol_column, "the symbol")
@@ -53,7 +63,7 @@ def _find_time(names: Sequence[str]) -> str:
     likely = [match for name in _TIME_NAMES for match in _matches(names, name)]
     if len(likely) > 1:
         both = " and ".join(repr(name) for name in likely)
-        raise DataError(f"columns {both} could each be the time of a bar", remedy="say which with timestamp_column=")
+        raise DataError(f"columns {both} could each be the time", remedy="say which with timestamp_column=")
     if likely:
         return likely[0]
     if "" in names:

@@ -91,6 +91,7 @@ def _part(config: Config, source: SourceSettings, path: Path) -> Market:
             start=config.data.start,
             end=config.data.end,
             execution=source.execution,
+            kind=source.kind,
         )
     )
 
@@ -111,9 +112,15 @@ def _stored(config: Config, source: SourceSettings, path: Path) -> Market:
         if differing:
             message = f"{source.symbol} was stored with other settings: {', '.join(differing)}"
             raise DataError(message, where=str(path), remedy="convert the data again with these settings")
-    if source.timeframe is None:
+    length = None if source.timeframe is None else parse_timeframe(source.timeframe)
+    feeds = [feed for feed in market.feeds if feed.kind == source.kind and length in (None, feed.timeframe_ns)]
+    if len(feeds) == len(market.feeds):
         return market
-    feeds = [feed for feed in market.feeds if feed.timeframe_ns == parse_timeframe(source.timeframe)]
     if not feeds:
-        raise DataError(f"{source.symbol} has no bars of {source.timeframe}", where=str(path), remedy="give another timeframe")
+        of = f" of {source.timeframe}" if source.timeframe else ""
+        raise DataError(
+            f"{source.symbol} has no {source.kind.replace('_', ' ')}{of}",
+            where=str(path),
+            remedy="give another timeframe or kind",
+        )
     return build_market(market.instruments, feeds, market.findings)

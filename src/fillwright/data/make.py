@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from fillwright.data.arrow import to_arrow
 from fillwright.data.bars import parse_timeframe
-from fillwright.data.market import DAY_NS, PRICE_COLUMNS, Feed, Ints, Market, build_market, seal
+from fillwright.data.kinds import PRICE_COLUMNS
+from fillwright.data.market import DAY_NS, Feed, Ints, Market, build_market, seal
 from fillwright.data.zones import SECOND_NS, When, from_wall, last_of_day, parse_when, session_span, to_wall
 from fillwright.errors import UsageError
 from fillwright.model.instrument import Instrument

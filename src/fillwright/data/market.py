@@ -1,4 +1,4 @@
-"""A market: the bars of one or many instruments on one time line, read-only.
+"""A market: bars, quotes and prints of one or many instruments on one time line, read-only.
 
 Prices are int64 price units, volumes int64 lots, times int64 ns since 1970 UTC (see ``model.instrument``). Every array is
 backed by an immutable buffer, so no run can change what another run reads.
@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fillwright.data.kinds import ASK_COLUMNS, HELD, KINDS, LAYOUT, PRICE_COLUMNS, Kind, same_as
 from fillwright.errors import DataError, UsageError
 from fillwright.model.instrument import MAX_EXACT_INTEGER, Instrument
 
@@ -24,9 +25,6 @@ Ints32: TypeAlias = npt.NDArray[np.int32]
 Flags: TypeAlias = npt.NDArray[np.uint8]
 
 DAY_NS = 86_400_000_000_000
-PRICE_COLUMNS = ("open", "high", "low", "close")
-COLUMNS = ("open_time", "close_time", *PRICE_COLUMNS, "volume", "day_last")
-"""Canonical columns of a feed, in the order in which they are stored and digested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +51,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feed:
-    """Bars of one instrument in one timeframe; n rows, read-only and contiguous.
+    """Bars of one instrument in one timeframe, or its quotes or prints; n rows, read-only and contiguous.
 
     symbol, instrument  the instrument and its index in ``Market.instruments``
-    timeframe_ns        nominal length of a bar in ns; daily bars have 86,400 s whatever the session
+    timeframe_ns        nominal length of a bar in ns; daily bars have 86,400 s whatever the session; 0 of quotes and prints
     execution           True for the one feed of the instrument that orders trade on
-    open_time, close_time   int64[n] ns UTC, strictly increasing, close_time[i] <= open_time[i + 1]
-    open, high, low, close  int64[n] price units
-    volume              int64[n] lots, None when the data have no volume
+    open_time, close_time   int64[n] ns UTC, strictly increasing, close_time[i] <= open_time[i + 1]; of quotes and prints the one
+                        array of their times, which may stand still
+    open, high, low, close  int64[n] price units; of quote bars those of the bid, of quotes the bid four times
+    volume              int64[n] lots, None when the data have no volume; of prints the size
     day_last            uint8[n], 1 = last bar of its trading day
     marked              what the user said about ``execution``: True, False, or None (the finest feed is taken)
+    kind                bars, quote_bars, quotes or prints
+    ask_open ... ask_close  the same of the ask, None where there are no quotes
+    bid_size, ask_size  int64[n] lots offered at bid and ask (of quote bars at their close), None when the data have none
     """
 
     symbol: str
@@ -78,6 +80,50 @@ class Feed:
     volume: Ints | None
     day_last: Flags
     marked: bool | None = None
+    kind: Kind = "bars"
+    ask_open: Ints | None = None
+    ask_high: Ints | None = None
+    ask_low: Ints | None = None
+    ask_close: Ints | None = None
+    bid_size: Ints | None = None
+    ask_size: Ints | None = None
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether its rows are moments (quotes, prints) rather than bars."""
+        return self.kind in ("quotes", "prints")
+
+    @property
+    def rows_word(self) -> str:
+        """What its rows are, in words."""
+        return self.kind.replace("_", " ")
+
+    def middle(self, rows: Any = slice(None), column: str = "close") -> Ints:
+        """int64[...] price units: the price of these rows, of quotes the mean of bid and ask, halves to even."""
+        bid: Ints = getattr(self, column)[rows]
+        if self.ask_close is None:
+            return bid
+        both = bid + getattr(self, f"ask_{column}")[rows]
+        half = both >> 1
+        return np.asarray(half + (both & half & 1), np.int64)
+
+    def column(self, name: str) -> Ints | None:
+        """A column by any of its names: bid, ask, price, size …; open, high, low, close of quotes, and mid, are their middle."""
+        if name in PRICE_COLUMNS or (name == "mid" and self.ask_close is not None):
+            return self.middle(column="close" if name == "mid" else name)
+        known: Ints | None = getattr(self, LAYOUT[self.kind].get(name, "volume"))
+        return known if name == "volume" or name in LAYOUT[self.kind] else None
+
+    @property
+    def highest(self) -> int:
+        """Largest price, in price units."""
+        return int((self.high if self.ask_high is None else self.ask_high).max())
+
+    def cut(self, first: int, last: int) -> Feed:
+        """The rows from first to before last; the arrays are shared, and ``day_last`` is as it was."""
+        held = {name: getattr(self, name) for name in HELD}
+        parts: dict[str, Any] = {name: None if array is None else array[first:last] for name, array in held.items()}
+        return replace(self, **parts | {name: parts[twin] for name, twin in same_as(self.kind).items()})
 
     @property
     def known_at(self) -> Ints:
@@ -93,7 +139,8 @@ class Feed:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The columns that it has, by name, in canonical order."""
-        return {name: getattr(self, name) for name in COLUMNS if getattr(self, name) is not None}
+        held = LAYOUT[self.kind].items()
+        return {name: getattr(self, own) for name, own in held if getattr(self, own) is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +148,9 @@ class Market:
     """Feeds of one or more instruments merged into one time line; make one with ``read_bars`` or :func:`build_market`.
 
     instruments  in configured order
-    feeds        sorted by (timeframe_ns, instrument)
-    instants     int64[m] ns UTC, the sorted unique close times of all feeds
+    feeds        sorted by (timeframe_ns, prints before quotes, instrument)
+    instants     int64[m] ns UTC, the sorted close times of all feeds; unique, but where a feed has several quotes or prints of one
+                 time: the k-th of each feed then share the k-th instant of that time
     offsets, event_feed  int64[m + 1], int32[k]: the feeds with a bar that closes at instant j are
                  ``event_feed[offsets[j]:offsets[j + 1]]``, in feed order; the rows of a feed come in order
     findings     what the checks reported
@@ -133,10 +181,10 @@ class Market:
 
     @cached_property
     def addresses(self) -> Ints:
-        """Addresses of the columns, int64[feeds, COLUMNS], 0 where a feed has none: what a run points at."""
-        table = np.zeros((len(self.feeds), len(COLUMNS)), np.int64)
+        """Addresses of the columns, int64[feeds, HELD], 0 where a feed has none: what a run points at."""
+        table = np.zeros((len(self.feeds), len(HELD)), np.int64)
         for row, feed in zip(table, self.feeds, strict=True):
-            for k, name in enumerate(COLUMNS):
+            for k, name in enumerate(HELD):
                 array = getattr(feed, name)
                 row[k] = 0 if array is None else array.__array_interface__["data"][0]
         return table
@@ -144,7 +192,7 @@ class Market:
     @cached_property
     def highest(self) -> tuple[int, ...]:
         """Largest price of each instrument's execution feed, in price units."""
-        return tuple(int(self.execution_feed(k).high.max()) for k in range(len(self.instruments)))
+        return tuple(self.execution_feed(k).highest for k in range(len(self.instruments)))
 
     @cached_property
     def digest(self) -> str:
@@ -181,7 +229,8 @@ class Market:
 
     def __repr__(self) -> str:
         rows = sum(len(feed) for feed in self.feeds)
-        return f"Market({len(self.instruments)} instruments, {len(self.feeds)} feeds, {rows} bars)"
+        word = self.feeds[0].rows_word if len({feed.kind for feed in self.feeds}) == 1 else "rows"
+        return f"Market({len(self.instruments)} instruments, {len(self.feeds)} feeds, {rows} {word})"
 
 
 def suggest(word: str, known: Iterable[str], noun: str) -> str:
@@ -220,14 +269,20 @@ def build_market(instruments: Sequence[Instrument], feeds: Iterable[Feed], findi
     names = [instrument.symbol for instrument in instruments]
     if twice := {name for name in names if names.count(name) > 1}:
         raise DataError(f"there twice: symbols {', '.join(sorted(twice))}", remedy="give each instrument its own symbol")
-    ordered = sorted(feeds, key=lambda feed: (feed.timeframe_ns, feed.instrument))
+    ordered = sorted(feeds, key=_place)
     for one, two in zip(ordered, ordered[1:], strict=False):
-        if (one.timeframe_ns, one.instrument) == (two.timeframe_ns, two.instrument):
-            raise DataError(f"{one.symbol} has two sources of timeframe {one.timeframe_ns} ns", remedy="remove one of them")
+        if _place(one) == _place(two):
+            what = f"of timeframe {one.timeframe_ns} ns" if one.timeframe_ns else f"of {one.kind}"
+            raise DataError(f"{one.symbol} has two sources {what}", remedy="remove one of them")
     chosen = _choose_execution(names, ordered)
     sealed = tuple(_sealed(feed, index in chosen) for index, feed in enumerate(ordered))
     instants, offsets, event_feed = _timeline(sealed)
     return Market(tuple(instruments), sealed, instants, offsets, event_feed, tuple(findings))
+
+
+def _place(feed: Feed) -> tuple[int, bool, int]:
+    """Feeds of one instant come in this order: the shorter first, prints before quotes, then as the instruments do."""
+    return feed.timeframe_ns, feed.kind == "quotes", feed.instrument
 
 
 def combine(markets: Sequence[Market]) -> Market:
@@ -261,10 +316,13 @@ def rescaled(instrument: Instrument, price_decimals: int) -> Instrument:
 def _rescale_prices(feed: Feed, decimals: int) -> dict[str, Any]:
     if decimals == 0:
         return {}
-    largest = int(feed.high.max()) * 10**decimals
+    largest = feed.highest * 10**decimals
     if largest > MAX_EXACT_INTEGER:
         raise DataError(f"{feed.symbol}: a price of {largest} units does not fit", remedy="set price_decimals of the instrument")
-    return {name: seal(getattr(feed, name) * 10**decimals) for name in PRICE_COLUMNS}
+    twins = same_as(feed.kind)
+    own = [name for name in (*PRICE_COLUMNS, *ASK_COLUMNS) if name not in twins and getattr(feed, name) is not None]
+    scaled = {name: seal(getattr(feed, name) * 10**decimals) for name in own}
+    return scaled | {name: scaled[twin] for name, twin in twins.items() if twin in scaled}
 
 
 def _refuse_mixture(one: Instrument, two: Instrument) -> None:
@@ -287,14 +345,20 @@ def _choose_execution(names: Sequence[str], ordered: Sequence[Feed]) -> set[int]
             raise DataError(f"{name} has {len(marked)} execution feeds", remedy="mark one source with execution: true")
         if not allowed:
             raise DataError(f"{name} has no execution feed", remedy="take execution: false from one of its sources")
-        chosen.add(allowed[0])
+        # of moments, quotes are what orders trade on; prints beside them fill resting limits
+        quotes = [index for index in allowed if ordered[index].kind == "quotes"]
+        chosen.add((marked or quotes or allowed)[0])
     return chosen
 
 
 def _sealed(feed: Feed, execution: bool) -> Feed:
+    if feed.kind not in KINDS:
+        raise UsageError(f"{feed.symbol}: no kind of data {feed.kind!r}", remedy=suggest(str(feed.kind), KINDS, "kinds"))
+    own = {held: getattr(feed, held) for held in LAYOUT[feed.kind].values() if getattr(feed, held) is not None}
     dtypes = {"day_last": np.uint8}
-    arrays: dict[str, Any] = {name: seal(array, dtypes.get(name, np.int64)) for name, array in feed.arrays().items()}
+    arrays: dict[str, Any] = {name: seal(array, dtypes.get(name, np.int64)) for name, array in own.items()}
     lengths = {len(array) for array in arrays.values()}
+    arrays |= {name: arrays[twin] for name, twin in same_as(feed.kind).items()}
     if lengths != {len(feed.close_time)} or not len(feed):
         raise DataError(f"{feed.symbol}: columns must have the same length, at least 1", remedy=f"lengths: {sorted(lengths)}")
     return replace(feed, execution=execution, **arrays)
@@ -309,9 +373,24 @@ def _timeline(feeds: Sequence[Feed]) -> tuple[Ints, Ints, Ints32]:
         return first, seal(offsets), seal(events, np.int32)
     times = np.concatenate([feed.close_time for feed in feeds])
     owner = np.repeat(np.arange(len(feeds), dtype=np.int32), [len(feed) for feed in feeds])
+    again = np.concatenate([_repetition(feed) for feed in feeds])
+    if again.any():
+        order = np.lexsort((owner, again, times))
+        times, again = times[order], again[order]
+        starts = np.flatnonzero(np.concatenate(([True], (times[1:] != times[:-1]) | (again[1:] != again[:-1]))))
+        return seal(times[starts]), seal(np.append(starts, len(times))), seal(owner[order], np.int32)
     times, events = _sorted_events(times, owner, len(feeds))
     starts = np.flatnonzero(np.concatenate(([True], times[1:] != times[:-1])))
     return seal(times[starts]), seal(np.append(starts, len(times))), seal(events, np.int32)
+
+
+def _repetition(feed: Feed) -> Ints:
+    """int64[n]: how many rows of the same time stand before each row."""
+    if not feed.is_instant:
+        return np.zeros(len(feed), np.int64)
+    row = np.arange(len(feed), dtype=np.int64)
+    fresh = np.concatenate(([True], feed.close_time[1:] != feed.close_time[:-1]))
+    return np.asarray(row - np.maximum.accumulate(np.where(fresh, row, 0)), np.int64)
 
 
 def _sorted_events(times: Ints, owner: Ints32, count: int) -> tuple[Ints, Ints32]:

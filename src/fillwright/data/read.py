@@ -1,4 +1,4 @@
-"""Bars from files and frames: ``read_bars`` for one source, :class:`Source` for the same as a value.
+"""Bars, quotes and prints from files and frames: ``read_bars`` and the like for one source, :class:`Source` as a value.
 
 What a source does not say is asked for, not assumed: the zone of local times, the unit of plain numbers, whether a long bar is
 labelled by its first or its last day. What is inferred (timeframe, decimals) is told in the market's findings.
@@ -6,10 +6,10 @@ labelled by its first or its last day. What is inferred (timeframe, decimals) is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +28,9 @@ from fillwright.data.bars import (
     timeframe_text,
 )
 from fillwright.data.checks import Checker, Problems, Repair, Rows, check_repairs
-from fillwright.data.header import Header, find_columns
-from fillwright.data.market import DAY_NS, PRICE_COLUMNS, Feed, Finding, Ints, Market, build_market, seal, suggest
+from fillwright.data.header import Header, fields_of, find_columns
+from fillwright.data.kinds import LAYOUT, OPTIONAL, Kind, same_as
+from fillwright.data.market import DAY_NS, Feed, Finding, Ints, Market, build_market, seal, suggest
 from fillwright.data.tables import RawTable, open_table
 from fillwright.data.times import Mask, Stamps, read_numbers, read_stamps
 from fillwright.data.units import USUAL_DECIMALS, find_decimals, is_exact, largest_error, to_units
@@ -71,6 +72,7 @@ class Source:
     start: When | None = None
     end: When | None = None
     execution: bool | None = None
+    kind: Kind = "bars"
 
 
 class Layout(TypedDict, total=False):
@@ -117,11 +119,66 @@ def read_bars(
 
     Raises DataError (data that cannot be used: every problem with its line, all at once) and UsageError (a wrong argument).
     """
+    _check_keywords(read_bars, layout)
+    return read_source(Source(source, symbol=symbol, timeframe=timeframe, tz=tz, stamp=stamp, start=start, end=end, **layout))
+
+
+def read_quote_bars(
+    source: str | Path | Frame,
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    tz: str | None = None,
+    stamp: Stamp | None = None,
+    start: When | None = None,
+    end: When | None = None,
+    **layout: Unpack[Layout],
+) -> Market:
+    """Bars of bid and of ask: columns ``bid_open bid_high bid_low bid_close``, the same of ``ask_``, and ``bid_size``, ``ask_size`` at
+    the close where there are any. Arguments and errors are those of :func:`read_bars`; a bid above its ask is an error too.
+    """
+    _check_keywords(read_quote_bars, layout)
+    about = Source(source, symbol=symbol, timeframe=timeframe, tz=tz, stamp=stamp, start=start, end=end, **layout)
+    return read_source(replace(about, kind="quote_bars"))
+
+
+def read_quotes(
+    source: str | Path | Frame,
+    *,
+    symbol: str | None = None,
+    tz: str | None = None,
+    start: When | None = None,
+    end: When | None = None,
+    **layout: Unpack[Layout],
+) -> Market:
+    """Best quotes: a time, ``bid`` and ``ask``, and ``bid_size``, ``ask_size`` where there are any. Several quotes of one time are kept
+    in the order of the rows. Arguments and errors are those of :func:`read_bars`; a bid above its ask is an error too.
+    """
+    _check_keywords(read_quotes, layout)
+    return read_source(replace(Source(source, symbol=symbol, tz=tz, start=start, end=end, **layout), kind="quotes"))
+
+
+def read_prints(
+    source: str | Path | Frame,
+    *,
+    symbol: str | None = None,
+    tz: str | None = None,
+    start: When | None = None,
+    end: When | None = None,
+    **layout: Unpack[Layout],
+) -> Market:
+    """Prints (trades of the market): a time, ``price``, and ``size`` where there is one. Several prints of one time are kept in the
+    order of the rows. Arguments and errors are those of :func:`read_bars`.
+    """
+    _check_keywords(read_prints, layout)
+    return read_source(replace(Source(source, symbol=symbol, tz=tz, start=start, end=end, **layout), kind="prints"))
+
+
+def _check_keywords(function: Callable[..., Market], layout: Mapping[str, object]) -> None:
     for name in layout:
         if name not in Layout.__annotations__:
-            known = [*read_bars.__annotations__, *Layout.__annotations__]
-            raise UsageError(f"read_bars has no keyword {name!r}", remedy=suggest(name, known, "keywords"))
-    return read_source(Source(source, symbol=symbol, timeframe=timeframe, tz=tz, stamp=stamp, start=start, end=end, **layout))
+            known = [*function.__annotations__, *Layout.__annotations__]
+            raise UsageError(f"{function.__name__} has no keyword {name!r}", remedy=suggest(name, known, "keywords"))
 
 
 def read_source(source: Source) -> Market:
@@ -135,7 +192,7 @@ def read_source(source: Source) -> Market:
         check_zone(source.instrument.timezone)
     raw = open_table(source.data)
     try:
-        header = find_columns(raw.names, source.columns, source.timestamp_column, source.symbol_column)
+        header = find_columns(raw.names, source.columns, source.timestamp_column, source.symbol_column, source.kind)
         table = raw.fetch(list(header.names.values()))
         groups, findings = _symbols(source, raw, header, table)
         parts = [_Reading(source, repair, raw, header, table, symbol, number).feed() for symbol, number in groups]
@@ -159,7 +216,7 @@ def _symbols(
     wanted = source.symbol or (source.instrument.symbol if source.instrument else None)
     rows = np.arange(len(table[header.names["time"]]), dtype=np.int64)
     if len(rows) == 0:
-        raise DataError("there are no rows", remedy="at least one bar is needed")
+        raise DataError("there are no rows", remedy="at least one row is needed")
     if "symbol" not in header.names:
         if wanted is None:
             remedy = "write symbol='SPY' (or symbol_column=)"
@@ -204,27 +261,35 @@ class _Reading:
         self.instrument = replace(instrument, symbol=symbol)
         self.whole = len(number) == len(table[header.names["time"]])
         self.number = number
+        self.kind = source.kind
+        self.moments = self.kind in ("quotes", "prints")
         self.repair = repair
         self.findings: list[Finding] = []
 
     def feed(self) -> tuple[Feed, Instrument, list[Finding]]:
         """Read, check, repair, cut to the range, count in units."""
         rows, stamps = self._checked()
-        timeframe, span = self._bars(rows, stamps)
+        timeframe, span = self._moments(rows, stamps) if self.moments else self._bars(rows, stamps)
         chosen = self._chosen(span)
         rows.take(chosen)
         span = Span(span.open_time[chosen], span.close_time[chosen], span.overlap[chosen])
-        prices = self._prices(rows)
+        held = self._held(self._prices(rows) | self._lots(rows))
         days = trading_days(span.open_time, self.instrument.timezone, self.instrument.session)
-        if timeframe < DAY_NS:
+        if 0 < timeframe < DAY_NS:
             self._report_gaps(span.open_time, days, timeframe)
         feed = Feed(
             symbol=self.symbol, instrument=0, timeframe_ns=timeframe, execution=True,
-            open_time=seal(span.open_time), close_time=seal(span.close_time), volume=self._lots(rows), **prices,
+            close_time=(closes := seal(span.close_time)), open_time=closes if self.moments else seal(span.open_time), **held,
             day_last=seal(last_of_day(span.open_time, self.instrument.timezone, self.instrument.session), np.uint8),
-            marked=self.source.execution,
+            marked=self.source.execution, kind=self.kind,
         )  # fmt: skip
         return feed, self.instrument, self.findings
+
+    def _held(self, columns: dict[str, Ints]) -> dict[str, Any]:
+        """What the feed holds of prices and sizes, from the columns of its kind."""
+        held: dict[str, Any] = {own: columns.get(name) for name, own in LAYOUT[self.kind].items() if name in fields_of(self.kind)}
+        twins = {name: held[twin] for name, twin in same_as(self.kind).items() if twin in held}
+        return {"volume": None} | held | twins
 
     def _column(self, field: str) -> pa.ChunkedArray:
         column = self.table[self.names[field]]
@@ -233,17 +298,18 @@ class _Reading:
     def _checked(self) -> tuple[Rows, Stamps]:
         source = self.source
         stamps = read_stamps(self._column("time"), self.names["time"], source.unit, source.timestamp_format)
-        numbers = {name: read_numbers(self._column(name), self.names[name]) for name in PRICE_COLUMNS}
+        fields = [name for name in fields_of(self.kind) if name in self.names]
+        numbers = {name: read_numbers(self._column(name), self.names[name]) for name in fields}
         unreadable = {name: bad for name, (_, bad) in numbers.items()}
-        volume = None
-        if "volume" in self.names:
-            volume, unreadable["volume"] = read_numbers(self._column("volume"), self.names["volume"])
-            if not unreadable["volume"].any() and np.isnan(volume).all():
-                self._note("volume", "the volume column is empty: taken as no volume")
-                volume = None
-        rows = Rows(self.number, stamps.ns, {name: values for name, (values, _) in numbers.items()}, volume)
+        rows = Rows(self.number, stamps.ns, {name: numbers[name][0] for name in fields if name not in OPTIONAL}, {})
+        for name in fields:
+            if name in OPTIONAL:
+                if unreadable[name].any() or not np.isnan(numbers[name][0]).all():
+                    rows.sizes[name] = numbers[name][0]
+                else:
+                    self._note("volume", f"the {name} column is empty: taken as no {name}")
         problems = Problems(self.raw.origin, self.raw.places, self._value)
-        checker = Checker(rows, self.repair, problems, self.shown)
+        checker = Checker(rows, self.repair, problems, self.shown, self.kind)
         checker.values(unreadable, stamps.bad, stamps.why)
         if not problems.counts.get("unreadable times"):
             if len(rows.stamp) == 0:
@@ -265,7 +331,7 @@ class _Reading:
         """Stamps as UTC moments, or as wall midnights where they are dates."""
         if stamps.kind == "date":
             return stamps
-        long = self._timeframe_hint(rows.stamp) >= DAY_NS
+        long = not self.moments and self._timeframe_hint(rows.stamp) >= DAY_NS
         if stamps.kind == "utc":
             return self._labels(rows, stamps) if long else stamps
         if long and are_midnights(rows.stamp):
@@ -301,6 +367,11 @@ class _Reading:
             self._note("stamp", f"times are midnights in UTC, not in {zone}: taken as dates")
             return replace(stamps, kind="date")
         return stamps
+
+    def _moments(self, rows: Rows, stamps: Stamps) -> tuple[int, Span]:
+        if stamps.kind == "date":
+            raise DataError(f"{self.kind} need a time of day, not only a date", remedy="give the column of their times")
+        return 0, Span(rows.stamp, rows.stamp, np.zeros(len(rows.stamp), np.bool_))
 
     def _bars(self, rows: Rows, stamps: Stamps) -> tuple[int, Span]:
         source = self.source
@@ -339,13 +410,13 @@ class _Reading:
         if not chosen.any():
             first, last = (time_text(int(t), instrument.timezone) for t in (opens[0], opens[-1]))
             raise DataError(
-                f"no bars between start {self.source.start or 'unset'} and end {self.source.end or 'unset'}",
+                f"no {self.kind.replace('_', ' ')} between start {self.source.start or 'unset'} and end {self.source.end or 'unset'}",
                 remedy=f"the data of {self.symbol} go from {first} to {last}",
             )
         return chosen
 
     def _prices(self, rows: Rows) -> dict[str, Ints]:
-        columns = [rows.prices[name] for name in PRICE_COLUMNS]
+        columns = list(rows.prices.values())
         given = self.source.instrument is not None and not self.source.infer_decimals
         if given:
             decimals = self.instrument.price_decimals
@@ -353,31 +424,31 @@ class _Reading:
             decimals = find_decimals(columns, self.source.least_decimals)
             factor = 10 ** max(decimals - self.instrument.price_decimals, 0)
             self.instrument = replace(self.instrument, price_decimals=decimals, tick=self.instrument.tick * factor)
-        units = {name: to_units(rows.prices[name], decimals, "price") for name in PRICE_COLUMNS}
+        units = {name: to_units(values, decimals, "price") for name, values in rows.prices.items()}
         if not all(is_exact(column, decimals) for column in columns):
             error = max(largest_error(column, decimals) for column in columns)
             what = f"prices have more than {decimals} decimals: rounded, the largest error is {error:.3g}"
             self._note("decimals", what, remedy="the instrument allows no more" if given else "")
-        if units["low"].min() <= 0:
+        if min(int(column.min()) for column in units.values()) <= 0:
             raise DataError(f"a price is 0 at {decimals} decimals", remedy="give the instrument more price_decimals")
         return {name: seal(column) for name, column in units.items()}
 
-    def _lots(self, rows: Rows) -> Ints | None:
-        volume = rows.volume
-        if volume is None:
-            return None
-        if not volume.any():
-            self._note("volume", "volume is 0 in every row: taken as no volume", count=len(volume))
-            return None
+    def _lots(self, rows: Rows) -> dict[str, Ints]:
+        found = {}
         decimals = self.instrument.quantity_decimals
-        lots = to_units(volume, decimals, "volume")
-        rounded = int((lots / 10**decimals != volume).sum())
-        if rounded:
-            error = largest_error(volume, decimals)
-            unit = "whole units" if decimals == 0 else f"lots of 10^-{decimals}"
-            what = f"{rounded} volumes are not {unit}: rounded, the largest error is {error:.3g}"
-            self._note("rounding", what, count=rounded, remedy="quantity_decimals of the instrument says how fine a lot is")
-        return seal(lots)
+        for name, values in rows.sizes.items():
+            if not values.any():
+                self._note("volume", f"{name} is 0 in every row: taken as no {name}", count=len(values))
+                continue
+            lots = to_units(values, decimals, name)
+            rounded = int((lots / 10**decimals != values).sum())
+            if rounded:
+                error = largest_error(values, decimals)
+                unit = "whole units" if decimals == 0 else f"lots of 10^-{decimals}"
+                what = f"{rounded} {name}s are not {unit}: rounded, the largest error is {error:.3g}"
+                self._note("rounding", what, count=rounded, remedy="quantity_decimals of the instrument says how fine a lot is")
+            found[name] = seal(lots)
+        return found
 
     def _report_gaps(self, open_time: Ints, days: Ints, timeframe: int) -> None:
         missing, longest, row = count_gaps(open_time, days, timeframe)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from fillwright.model.instrument import Instrument
 
 
 def select(market: Market, symbols: Sequence[str] | None = None, start: When | None = None, end: When | None = None) -> Market:
-    """The instruments named, in that order, and the bars whose open time lies in [start, end]; arrays are shared, not copied.
+    """The instruments named, in that order, and the rows whose open time lies in [start, end]; arrays are shared, not copied.
 
     ``start`` and ``end`` are read as by ``read_bars``. UsageError for an unknown symbol, DataError when a feed has no bar left.
     """
@@ -45,7 +44,6 @@ def _cut(feed: Feed, instrument: Instrument, start: When | None, end: When | Non
     if last <= first:
         span = " to ".join(time_text(int(feed.open_time[row]), zone) for row in (0, -1))
         remedy = f"the data of {feed.symbol} go from {span}"
-        raise DataError(f"no bars between start {start or 'unset'} and end {end or 'unset'}", remedy=remedy)
-    arrays: dict[str, Any] = {name: array[first:last] for name, array in feed.arrays().items()}
-    arrays["day_last"] = seal(last_of_day(arrays["open_time"], zone, session), np.uint8)
-    return replace(feed, **arrays)
+        raise DataError(f"no {feed.rows_word} between start {start or 'unset'} and end {end or 'unset'}", remedy=remedy)
+    part = feed.cut(first, last)
+    return replace(part, day_last=seal(last_of_day(part.open_time, zone, session), np.uint8))

@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from fillwright.data.arrow import to_arrow, to_numpy
 from fillwright.data.bars import timeframe_text
-from fillwright.data.market import COLUMNS, Feed, Finding, Ints, Market, build_market
+from fillwright.data.kinds import COLUMNS, LAYOUT, same_as
+from fillwright.data.market import Feed, Finding, Ints, Market, build_market
 from fillwright.data.read import Source, read_source
 from fillwright.data.zones import time_text
 from fillwright.errors import DataError, UsageError
@@ -26,7 +27,6 @@ from fillwright.model.instrument import Instrument
 
 FORMAT_VERSION = 1
 _KEY = b"fillwright.market"
-_SCHEMA = [pa.field(name, pa.uint8() if name == "day_last" else pa.int64()) for name in COLUMNS]
 
 
 def convert(market: Market | Source, path: str | Path) -> Path:
@@ -36,13 +36,15 @@ def convert(market: Market | Source, path: str | Path) -> Path:
     target = Path(path)
     if target.exists() and not is_market_file(target):
         raise UsageError("is there already and is not a market file", where=str(target), remedy="choose another name")
-    schema = pa.schema(_SCHEMA, metadata={_KEY: json.dumps(_description(market)).encode()})
+    about = json.dumps(_description(market)).encode()
+    names = dict.fromkeys(name for feed in market.feeds for name in LAYOUT[feed.kind])
+    schema = pa.schema([_field(name) for name in names], metadata={_KEY: about})
     temporary = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, schema) as writer:
             for feed in market.feeds:
-                writer.write_batch(pa.record_batch([_column(feed, field) for field in _SCHEMA], schema=schema))
+                writer.write_batch(pa.record_batch([_column(feed, field) for field in schema], schema=schema))
         os.replace(temporary, target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -85,8 +87,9 @@ def is_market_file(path: str | Path) -> bool:
 
 def describe(market: Market) -> str:
     """The market in words: each instrument and feed with its range, rows and decimals, then what the checks found."""
-    feeds = sum(len(feed) for feed in market.feeds)
-    counts = (_many(len(market.instruments), "instrument"), _many(len(market.feeds), "feed"), _many(feeds, "bar"))
+    rows = sum(len(feed) for feed in market.feeds)
+    word = "bar" if all(feed.kind == "bars" for feed in market.feeds) else "row"
+    counts = (_many(len(market.instruments), "instrument"), _many(len(market.feeds), "feed"), _many(rows, word))
     lines = [f"{', '.join(counts)}, {market.nbytes() / 1e6:.1f} MB"]
     lines.append(f"digest {market.digest}")
     for number, instrument in enumerate(market.instruments):
@@ -118,11 +121,14 @@ def _describe_instrument(instrument: Instrument) -> list[str]:
 
 def _describe_feed(feed: Feed, instrument: Instrument) -> list[str]:
     first, last = time_text(int(feed.open_time[0]), instrument.timezone), time_text(int(feed.close_time[-1]), instrument.timezone)
-    low, high = int(feed.low.min()) / instrument.price_scale, int(feed.high.max()) / instrument.price_scale
+    low, high = int(feed.low.min()) / instrument.price_scale, feed.highest / instrument.price_scale
     role = "orders trade on it" if feed.execution else "informs only"
     volume = "no volume" if feed.volume is None else f"volume {int(feed.volume.sum()) / instrument.quantity_scale:,.10g}"
+    if feed.ask_close is not None:
+        volume = "no sizes" if feed.bid_size is None and feed.ask_size is None else "with sizes"
+    length = f"{timeframe_text(feed.timeframe_ns)}: " if feed.timeframe_ns else ""
     return [
-        f"  {timeframe_text(feed.timeframe_ns)}: {len(feed):,} bars on {int(feed.day_last.sum()):,} days, {role}",
+        f"  {length}{len(feed):,} {feed.rows_word} on {int(feed.day_last.sum()):,} days, {role}",
         f"    {first} to {last}",
         f"    prices {low:.10g} to {high:.10g}, {volume}",
     ]
@@ -137,8 +143,8 @@ def _description(market: Market) -> dict[str, Any]:
         "version": FORMAT_VERSION,
         "instruments": [asdict(item) | {"multiplier": str(item.multiplier)} for item in market.instruments],
         "feeds": [
-            {"symbol": feed.symbol, "instrument": feed.instrument, "timeframe_ns": feed.timeframe_ns,
-             "volume": feed.volume is not None, "marked": feed.marked}
+            {"symbol": feed.symbol, "instrument": feed.instrument, "timeframe_ns": feed.timeframe_ns, "kind": feed.kind,
+             "columns": list(feed.arrays()), "volume": feed.volume is not None, "marked": feed.marked}
             for feed in market.feeds
         ],
         "findings": [asdict(finding) for finding in market.findings],
@@ -149,22 +155,29 @@ def _instrument(item: dict[str, Any]) -> Instrument:
     return Instrument(**item | {"multiplier": Fraction(item["multiplier"]), "session": tuple(item["session"])})
 
 
+def _field(name: str) -> pa.Field:
+    return pa.field(name, pa.uint8() if name == "day_last" else pa.int64())
+
+
 def _column(feed: Feed, field: pa.Field) -> pa.Array:
-    values = getattr(feed, field.name)
+    values = feed.arrays().get(field.name)
     return pa.nulls(len(feed), field.type) if values is None else to_arrow(values)
 
 
 def _feed(item: dict[str, Any], batch: pa.RecordBatch, where: str) -> Feed:
-    names = [name for name in COLUMNS if name != "volume" or item["volume"]]
-    arrays = {name: to_numpy(batch.column(name), np.uint8 if name == "day_last" else np.int64) for name in names}
-    for name in ("open_time", "close_time"):
-        if not _rises(arrays[name]):
+    kind = item.get("kind", "bars")
+    names = item.get("columns", [name for name in COLUMNS if name != "volume" or item["volume"]])
+    arrays: dict[str, Any] = {"volume": None}
+    for name in names:
+        values = to_numpy(batch.column(batch.schema.get_field_index(name)), np.uint8 if name == "day_last" else np.int64)
+        if name.endswith("time") and not _rises(values, strictly=name != "time"):
             raise DataError(f"{item['symbol']}: {name} does not rise", where=where, remedy="convert the data again")
+        arrays[LAYOUT[kind][name]] = values
     return Feed(
         symbol=item["symbol"], instrument=item["instrument"], timeframe_ns=item["timeframe_ns"], execution=True,
-        marked=item["marked"], volume=arrays.pop("volume", None), **arrays,
+        marked=item["marked"], kind=kind, **arrays, **{name: arrays[twin] for name, twin in same_as(kind).items()},
     )  # fmt: skip
 
 
-def _rises(times: Ints) -> bool:
-    return bool((times[1:] > times[:-1]).all())
+def _rises(times: Ints, strictly: bool) -> bool:
+    return bool((times[1:] > times[:-1]).all() if strictly else (times[1:] >= times[:-1]).all())

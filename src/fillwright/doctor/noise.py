@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fillwright.data.market import PRICE_COLUMNS, Feed, Ints, Market, build_market, seal
+from fillwright.data.kinds import PRICE_COLUMNS
+from fillwright.data.market import Feed, Ints, Market, build_market, seal
 from fillwright.model.instrument import MAX_EXACT_INTEGER
 
 Floats = npt.NDArray[np.float64]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 
@@ -68,8 +67,7 @@ def shortened(subject: Subject, instants: int) -> Subject:
         count = int(np.searchsorted(feed.close_time, end, "right"))
         if not count and not feed.execution:
             continue
-        arrays: dict[str, Any] = {name: array[: max(count, 1)] for name, array in feed.arrays().items()}
-        feeds.append(replace(feed, marked=feed.execution, **arrays))
+        feeds.append(replace(feed.cut(0, max(count, 1)), marked=feed.execution))
     short: Market = build_market(market.instruments, feeds, market.findings)
     return subject.on(short) if isinstance(attempt(subject.on(short)), Trail) else subject
 

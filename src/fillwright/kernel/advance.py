@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from fillwright.kernel._codes import AccountType, ExitReason, FillWhen, OrderEvent, Reason
+from fillwright.kernel._codes import AccountType, DataKind, ExitReason, FillWhen, MarkBy, OrderEvent, Reason
 from fillwright.kernel._jit import entry, jit, prefetch
 from fillwright.kernel.arrivals import end_all, expire_day, expire_gtd, process_arrivals
+from fillwright.kernel.digest import fold_journal
 from fillwright.kernel.fixed import muldiv
-from fillwright.kernel.margin import below_maintenance, margin_of, set_mark
+from fillwright.kernel.margin import below_maintenance, margin_of
 from fillwright.kernel.matching import accept_engine_order, flatten_at_close, match_lookahead, match_path, open_bar
-from fillwright.kernel.models import FX_SCALE, equity_now
+from fillwright.kernel.models import FX_SCALE, equity_now, middle
 from fillwright.kernel.orders import engine_order
+from fillwright.kernel.quotes import mark_news, mark_row, match_moments, meet_standing, open_quote_bar
 from fillwright.kernel.state import (
     DONE,
     FAULT,
@@ -33,10 +35,9 @@ from fillwright.kernel.state import (
     book_at,
     currency_at,
     feed_at,
+    feed_of,
     has_room,
     instrument_at,
-    int64_at,
-    load_int32,
     load_int64,
     load_uint8,
     state_at,
@@ -48,20 +49,20 @@ CALLBACK = types.FunctionType(types.int64(types.int64, types.int64, types.int64)
 
 
 @jit
-def _feed_of(s, first, last, k):  # type: ignore[no-untyped-def]
-    """Feed of event k, of an instant whose events are first to last: where all feeds close together it need not be looked up."""
-    if s["uniform"] != 0:
-        return k - first
-    return np.int64(load_int32(s["event_feed"], last, k))
-
-
-@jit
 def _lay_out_bars(s, first, last):  # type: ignore[no-untyped-def]
+    """Lay out the bars and quote bars of this instant that orders trade on; whether there are any."""
     working = s["n_working"] > 0
+    found = False
     for k in range(first, last):
-        f = _feed_of(s, first, last, k)
+        f = feed_of(s, first, last, k)
         if feed_at(s, f)["execution"] != 0:
-            open_bar(s, f, working)
+            kind = feed_at(s, f)["kind"]
+            if kind == DataKind.BARS:
+                open_bar(s, f, working)
+            elif kind == DataKind.QUOTE_BARS:
+                open_quote_bar(s, f, working)
+            found = found or kind <= DataKind.QUOTE_BARS
+    return found
 
 
 @jit
@@ -70,9 +71,11 @@ def _match(s, first, last):  # type: ignore[no-untyped-def]
     expire_gtd(s)
     flat = s["flat_run_end"] != 0 or s["flat_day_end"] != 0
     if s["n_working"] > 0 or s["fill_when"] == FillWhen.SAME_CLOSE_LOOKAHEAD or flat:
-        _lay_out_bars(s, first, last)
-        if s["n_working"] > 0:
+        laid_out = _lay_out_bars(s, first, last)
+        if laid_out and s["n_working"] > 0:
             match_path(s)
+        if s["moments"] != 0:
+            match_moments(s, first, last)
         if flat:
             flatten_at_close(s)
 
@@ -81,7 +84,7 @@ def _match(s, first, last):  # type: ignore[no-untyped-def]
 def _end_days(s, first, last):  # type: ignore[no-untyped-def]
     """DAY orders expire after the last bar of their instrument's day, instruments in market order."""
     if last - first == 1:
-        _end_day(s, _feed_of(s, first, last, first))
+        _end_day(s, feed_of(s, first, last, first))
         return
     for i in range(s["n_instruments"]):
         f = instrument_at(s, i)["feed"]
@@ -131,6 +134,8 @@ def _liquidate(s):  # type: ignore[no-untyped-def]
 def _check_margin(s):  # type: ignore[no-untyped-def]
     if s["liquidating"] == 0 and below_maintenance(s):
         _liquidate(s)
+        if s["quoted"] != 0:
+            meet_standing(s, s["now"])
 
 
 @jit
@@ -149,7 +154,7 @@ def _call_events(s, callback):  # type: ignore[no-untyped-def]
 @jit
 def _call_sessions(s, first, last, callback):  # type: ignore[no-untyped-def]
     for k in range(first, last):
-        feed = feed_at(s, _feed_of(s, first, last, k))
+        feed = feed_at(s, feed_of(s, first, last, k))
         if feed["execution"] != 0:
             row = feed["row"] - 1
             ends, n = feed["day_last"], feed["n"]
@@ -166,8 +171,8 @@ def _call_data(s, mask, first, last, callback):  # type: ignore[no-untyped-def]
     """Bars in feed order, or one call for the instant; then timers."""
     if mask & WANTS_BAR != 0:
         for k in range(first, last):
-            f = _feed_of(s, first, last, k)
-            if callback(s["self"], f, feed_at(s, f)["row"] - 1) != 0:
+            f = feed_of(s, first, last, k)
+            if feed_at(s, f)["silent"] == 0 and callback(s["self"], f, feed_at(s, f)["row"] - 1) != 0:
                 return 1
     if mask & WANTS_BARS != 0 and last > first:
         if callback(s["self"], ON_BARS, s["instant"]) != 0:
@@ -192,13 +197,13 @@ def _mark_closes(s, first, last):  # type: ignore[no-untyped-def]
     """The instant's bars are over: rows move on and, of execution feeds, marks become closes. Returns how many of those."""
     executed = 0
     for k in range(first, last):
-        feed = feed_at(s, _feed_of(s, first, last, k))
+        feed = feed_at(s, feed_of(s, first, last, k))
         row = feed["row"]
         feed["row"] = row + 1
         if feed["execution"] != 0:
             executed += 1
             prefetch(feed["close"] + 8 * row + 64)
-            set_mark(s, feed["instrument"], load_int64(feed["close"], feed["n"], row))
+            mark_row(s, feed, row)
     return executed
 
 
@@ -210,28 +215,41 @@ def _trade(s, first, last, always):  # type: ignore[no-untyped-def]
     if s["n_working"] > 0 or always:
         _match(s, first, last)
     for k in range(first, last):
-        feed_at(s, _feed_of(s, first, last, k))["row"] += 1
+        feed_at(s, feed_of(s, first, last, k))["row"] += 1
     if s["n_commands"] > 0:
+        if s["quoted"] != 0 or s["moments"] != 0:
+            mark_news(s, first, last)
         process_arrivals(s)
     if s["n_working"] > 0:
         _end_days(s, first, last)
     for k in range(first, last):
-        feed_at(s, _feed_of(s, first, last, k))["row"] -= 1
+        feed_at(s, feed_of(s, first, last, k))["row"] -= 1
     return _mark_closes(s, first, last)
 
 
 @jit
-def _store_equity(s, equity):  # type: ignore[no-untyped-def]
-    """The equity of this instant: into the curve, and into the running peak and trough."""
-    n = s["n_equity"]
-    s["n_equity"] = n + 1
-    store_int64(s["equity"], s["n_instants"], n, equity)
-    if equity > s["peak"] or n == 0:
+def _set_extreme(s, equity):  # type: ignore[no-untyped-def]
+    """The equity is the first, or above the last peak, or below the deepest since."""
+    if equity > s["peak"] or s["n_equity"] == 0:
         _close_drawdown(s)
         s["peak"] = equity
-        s["trough"] = equity
-    elif equity < s["trough"]:
-        s["trough"] = equity
+    s["trough"] = equity
+
+
+@jit
+def _store_equity(s, equity):  # type: ignore[no-untyped-def]
+    """The equity of this instant: into the curve, where it is thinned over the last of its interval, and the running peak and trough."""
+    n = s["n_equity"]
+    place = n
+    if s["equity_every"] != 0:
+        if n > 0 and s["now"] < s["equity_next"]:
+            place -= 1
+        else:
+            s["equity_next"] = (s["now"] // s["equity_every"] + 1) * s["equity_every"]
+    store_int64(s["equity"], s["n_instants"], place, equity)
+    if equity > s["peak"] or equity < s["trough"] or n == 0:
+        _set_extreme(s, equity)
+    s["n_equity"] = place + 1
 
 
 @jit
@@ -239,7 +257,8 @@ def _coasts(s):  # type: ignore[no-untyped-def]
     """Whether the run is one trading feed in one currency with callbacks on bars at most, and values need no wide arithmetic."""
     if s["n_feeds"] != 1 or s["uniform"] == 0 or s["n_currencies"] != 1 or feed_at(s, 0)["execution"] == 0:
         return False
-    return s["mask"] & ~(WANTS_BAR | WANTS_BARS | WANTS_ORDER_EVENTS) == 0
+    both = WANTS_BAR | WANTS_BARS
+    return s["mask"] & ~(both | WANTS_ORDER_EVENTS) == 0 and s["mask"] & both != both
 
 
 @jit
@@ -259,32 +278,51 @@ def _coast(s, callback):  # type: ignore[no-untyped-def]
     others = c["value"] - instrument["value"]
     cash = c["cash"] + others
     margin = s["account_type"] == AccountType.MARGIN
-    instants, closes, n, first_callback = s["instants"], feed["close"], feed["n"], s["first_callback"]
+    instants, closes, asks, n, curve = s["instants"], feed["close"], feed["ask_close"], feed["n"], s["equity"]
+    if asks != 0 and s["mark_by"] == MarkBy.EXIT_SIDE and position != 0:
+        closes, asks = closes if position > 0 else asks, np.int64(0)
+    quoted, thinned = s["quoted"] != 0, s["equity_every"] != 0
+    called = s["mask"] & WANTS_BARS != 0 or (s["mask"] & WANTS_BAR != 0 and feed["silent"] == 0)
     events = s["n_order_events"]
-    called = s["mask"] & (WANTS_BAR | WANTS_BARS) != 0
-    kind = 0 if s["mask"] & WANTS_BAR != 0 else ON_BARS
     me, count = s["self"], s["n_instants"]
+    kind = 0 if s["mask"] & WANTS_BAR != 0 else ON_BARS
+    first_callback = s["first_callback"] if called else count
+    peak, trough = s["peak"], s["trough"]
     j = s["instant"]
+    bars = s["bars"] - j + 1
     while j < s["stop_at"]:
         price = load_int64(closes, n, j)
+        if asks != 0:
+            price = middle(price, load_int64(asks, n, j))
         worth = price * unit
         equity = cash + worth
-        if margin and equity < abs(worth):
+        if equity < abs(worth) and margin:
             return 0
         s["now"] = load_int64(instants, count, j)
-        s["bars"] += 1
+        s["bars"] = bars + j
         feed["row"] = j + 1
         instrument["mark"] = price
         if unit != 0:
             instrument["value"] = worth
             c["value"] = others + worth
             c["gross"] = abs(worth)
-        if called and j >= first_callback and callback(me, kind, j) != 0:
+        if j >= first_callback and callback(me, kind, j) != 0:
             return 1
-        _store_equity(s, equity)
+        acted = s["n_order_events"] != events
+        if acted and quoted:
+            process_arrivals(s)
+            equity = equity_now(s)
+        if thinned:
+            _store_equity(s, equity)
+        else:
+            store_int64(curve, count, j, equity)
+            if equity > peak or equity < trough or j == 0:
+                _set_extreme(s, equity)
+                peak, trough = s["peak"], s["trough"]
+            s["n_equity"] = j + 1
         j += 1
         s["instant"] = j
-        if s["n_order_events"] != events:
+        if acted:
             return 0
     return 0
 
@@ -304,6 +342,7 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
     uniform = s["uniform"] != 0
     n_feeds = s["n_feeds"]
     several = s["n_currencies"] > 1
+    quoted = s["quoted"] != 0
     first_callback = s["first_callback"]
     coasts = not always and _coasts(s)
     roomy = -1
@@ -313,6 +352,8 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
         if roomy != s["n_order_events"]:
             if not has_room(s):
                 return GROW
+            if s["n_order_events"] >= s["fold_at"]:
+                fold_journal(s)
             roomy = s["n_order_events"]
         busy = always or s["n_working"] > 0 or s["n_commands"] > 0
         if coasts and not busy and s["event_read"] == roomy:
@@ -346,15 +387,21 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
         if lookahead and (s["n_commands"] > 0 or s["n_working"] > 0):
             process_arrivals(s)
             match_lookahead(s)
+        elif quoted:
+            if s["n_commands"] > 0:
+                process_arrivals(s)
+            if several:
+                _update_rates(s)
         if executed > 0:
             _store_equity(s, equity_now(s))
         if busy:
             for k in range(first, last):
-                instrument_at(s, feed_at(s, _feed_of(s, first, last, k))["instrument"])["bar"] = -1
+                instrument_at(s, feed_at(s, feed_of(s, first, last, k))["instrument"])["bar"] = -1
         j += 1
         s["instant"] = j
         if s["fault"] != 0:
             return FAULT
+    fold_journal(s)
     return DONE if j == count else PAUSE
 
 
@@ -380,34 +427,3 @@ def free_funds(address):  # type: ignore[no-untyped-def]
     if s["account_type"] == AccountType.CASH:
         return c["cash"] - c["reserved"]
     return equity_now(s) - margin_of(s, s["initial_margin"]) - c["reserved"]
-
-
-_U = np.uint64
-_MULTIPLIER = _U(0xBF58476D1CE4E5B9)
-
-
-@jit
-def _stir(h, word):  # type: ignore[no-untyped-def]
-    h = (h ^ _U(word)) * _MULTIPLIER
-    return h ^ (h >> _U(29))
-
-
-@entry("uint64(int64, int64, int64, int64, uint64)")
-def fold(rows, n_rows, width, used, h):  # type: ignore[no-untyped-def]
-    """Fold the first ``used`` words of each of ``n_rows`` records of ``width`` words into h: four lanes of multiply and mix."""
-    words = int64_at(rows, n_rows * width)
-    a = h ^ _U(0x9E3779B97F4A7C15)
-    b = h + _U(0xD1B54A32D192ED03)
-    c = h ^ _U(0x8CB92BA72F3D8DD7)
-    d = h + _U(0xABC98388FB8FAC03)
-    for k in range(n_rows):
-        start = k * width
-        whole = start + used // 4 * 4
-        for w in range(start, whole, 4):
-            a = _stir(a, words[w])
-            b = _stir(b, words[w + 1])
-            c = _stir(c, words[w + 2])
-            d = _stir(d, words[w + 3])
-        for w in range(whole, start + used):
-            a = _stir(a, words[w])
-    return _stir(_stir(_stir(_stir(_stir(h, a), b), c), d), _U(n_rows))

@@ -11,7 +11,9 @@ from fillwright.kernel._codes import (
     PENDING_REPLACE,
     TAKER,
     TRIGGERED,
+    YES,
     AccountType,
+    DataKind,
     OrderEvent,
     OrderStatus,
     Reason,
@@ -32,6 +34,7 @@ from fillwright.kernel.orders import (
     reserve_rest,
     resize,
 )
+from fillwright.kernel.quotes import meet_standing
 from fillwright.kernel.state import (
     AFTER,
     CANCEL,
@@ -46,11 +49,13 @@ from fillwright.kernel.state import (
 
 @jit
 def _under_way(s, i, time):  # type: ignore[no-untyped-def]
-    """Whether the next bar of instrument i began before this time."""
+    """Whether the next bar of instrument i began before this time; of quotes and prints, whether the next one is known by then."""
     feed = feed_at(s, instrument_at(s, i)["feed"])
     row = feed["row"]
     if row >= feed["n"]:
         return False
+    if feed["kind"] != DataKind.BARS:  # a quote that is known when the command arrives is there before it
+        return load_int64(feed["close_time"], feed["n"], row) <= time
     if s["uniform"] != 0 and row > 0 and time <= load_int64(s["instants"], s["n_instants"], row - 1):
         return False  # bars do not overlap; the time of the last one is at hand, that of the next one is not yet
     return load_int64(feed["open_time"], feed["n"], row) < time
@@ -87,10 +92,8 @@ def _accept_new(s, o, time):  # type: ignore[no-untyped-def]
     if s["liquidating"] != 0 and not _reduces_only(s, order):
         end_order(s, o, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
         return
-    if order["flags"] & HELD == 0:
-        if fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER) == 0:
-            return
-        reserve_rest(s, order)
+    if order["flags"] & HELD == 0 and fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER, YES) == 0:
+        return
     accept(s, o, time)
     if order["waits"] == AFTER and order_at(s, order["parent_id"])["status"] == OrderStatus.FILLED:
         release(s, o, time)
@@ -191,8 +194,14 @@ def _expire_before(s, o, time):  # type: ignore[no-untyped-def]
 
 @jit
 def process_arrivals(s):  # type: ignore[no-untyped-def]
-    """Commands that have arrived by now reach the broker, first in first out, unless their instrument's bar is under way."""
+    """Commands that have arrived by now reach the broker, first in first out, unless their instrument's bar is under way.
+
+    New and replaced orders of one time in a row are all there before they meet the quote that stands.
+    """
     now = s["now"]
+    quoted = s["quoted"] != 0
+    fresh = False
+    since = 0
     waiting = 0
     for k in range(s["n_commands"]):
         command = command_at(s, k)
@@ -202,7 +211,14 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
             if waiting != k:
                 move_command(s, k, waiting)
             waiting += 1
-        elif command["kind"] == NEW_ORDER:
+            continue
+        if fresh and (time != since or command["kind"] != NEW_ORDER):
+            meet_standing(s, since)
+            fresh = False
+        if quoted and command["kind"] != CANCEL:
+            fresh = True
+            since = time
+        if command["kind"] == NEW_ORDER:
             _accept_new(s, o, time)
         else:
             _expire_before(s, o, time)
@@ -211,6 +227,8 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
             else:
                 _replace_arrives(s, o, command)
     s["n_commands"] = waiting
+    if fresh:
+        meet_standing(s, since)
 
 
 @jit

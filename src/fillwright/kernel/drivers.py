@@ -38,7 +38,7 @@ address of int64[4 x most cells of one instant] that belongs to the run. A sched
 EXIT_LONG, EXIT_SHORT, ENTER_LONG, ENTER_SHORT = 0, 1, 2, 3
 """Actions of signals."""
 
-TABLE = ("place", "cancel", "cancel_all", "funds", "equity", "n_indicators", "money_scale", "tif")
+TABLE = ("place", "cancel", "cancel_all", "funds", "equity", "n_series", "money_scale", "tif")
 """What hangs on ``driver`` for a compiled strategy: addresses of entries, then plain numbers."""
 
 HANDLE = 1 << 40

@@ -48,6 +48,7 @@ from fillwright.kernel.models import (
     has_limit,
     has_stop,
     slippage,
+    taker_price,
     trailing_stop,
     trigger_side,
     value,
@@ -62,6 +63,7 @@ from fillwright.kernel.orders import (
     resize,
     submit_order,
 )
+from fillwright.kernel.quotes import load_standing
 from fillwright.kernel.state import (
     AFTER,
     CANCEL,
@@ -71,6 +73,7 @@ from fillwright.kernel.state import (
     command_at,
     currency_at,
     expect_bar,
+    has_room_to_trade,
     instrument_at,
     int64_at,
     lot_at,
@@ -131,8 +134,10 @@ def _sized_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
     """Lots of instrument i that a value, a weight or a risk means now, 0 where it has no price."""
     if not _is_priced(s, i):
         return 0
-    mark = instrument_at(s, i)["mark"]
-    price = mark + slippage(instrument_at(s, i), mark)
+    instrument = instrument_at(s, i)
+    load_standing(s, i)
+    price = taker_price(instrument)
+    price += slippage(instrument, price)
     worth = price
     if mode == SizeMode.RISK:
         if has_limit(s["t_type"]) and s["t_trail_unit"] == 0:
@@ -140,7 +145,7 @@ def _sized_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
         elif has_stop(s["t_type"]) and s["t_stop"] != 0:
             price = s["t_stop"]
         elif s["t_side"] < 0:
-            price = 2 * mark - price
+            price = instrument["mark"] - slippage(instrument, instrument["mark"])
         worth = s["t_side"] * (price - s["t_loss"])
     return _lots_for(s, i, worth, price, _money_of(s, mode, size))
 
@@ -355,6 +360,7 @@ def _has_room(s, orders):  # type: ignore[no-untyped-def]
         s["n_orders"] + orders <= s["orders_cap"]
         and s["n_order_events"] + 6 * orders <= s["order_events_cap"]
         and s["n_commands"] + orders <= s["commands_cap"]
+        and has_room_to_trade(s, orders)
     ):
         return True
     if s["calling"] == 0:

@@ -6,53 +6,50 @@ the last share is exactly what the last share gets.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import Books, Lots
+from fillwright.kernel._codes import Entry, Lots
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.fixed import compare_products, muldiv
 from fillwright.kernel.margin import set_mark
 from fillwright.kernel.state import (
     book_at,
     currency_at,
+    entry_at,
+    expect_entry,
     expect_lot,
     expect_lot_close,
-    expect_posting,
     fill_at,
     instrument_at,
     lot_at,
     lot_close_at,
     order_at,
-    posting_at,
     state_at,
 )
 
 
 @jit
-def _post(s, account, strategy, symbol, currency, money, quantity, fill):  # type: ignore[no-untyped-def]
-    row = s["n_postings"]
-    s["n_postings"] = row + 1
-    posting = posting_at(s, row)
-    posting["seq"] = row
-    posting["entry"] = s["entry"]
-    posting["instant"] = s["now"]
-    posting["account"] = account
-    posting["strategy"] = strategy
-    posting["symbol"] = symbol
-    posting["currency"] = currency
-    posting["money"] = money
-    posting["quantity"] = quantity
-    posting["fill_id"] = fill
-    expect_posting(s["postings"], row + 5)
-    if account == Books.CASH:
-        currency_at(s, currency)["cash"] += money
+def _enter(s, kind, strategy, symbol, currency, money, quantity, fee, fill):  # type: ignore[no-untyped-def]
+    """Write one entry, which stands for the postings that ``model.books`` spells out, and move the cash that it moves."""
+    row = s["n_entries"]
+    s["n_entries"] = row + 1
+    record = entry_at(s, row)
+    record["entry"] = row
+    record["instant"] = s["now"]
+    record["kind"] = kind
+    record["strategy"] = strategy
+    record["symbol"] = symbol
+    record["currency"] = currency
+    record["money"] = money
+    record["quantity"] = quantity
+    record["fee"] = fee
+    record["fill_id"] = fill
+    expect_entry(s["entries"], row + 2)
+    currency_at(s, currency)["cash"] += money if kind == Entry.TRANSFER else -money - fee
 
 
 @entry("void(int64, int64, int64)")
 def deposit(address, currency, amount):  # type: ignore[no-untyped-def]
     """Bring money units of a currency into the account."""
-    s = state_at(address)
-    _post(s, Books.CASH, -1, -1, currency, amount, 0, -1)
-    _post(s, Books.TRANSFERS, -1, -1, currency, -amount, 0, -1)
-    s["entry"] += 1
+    _enter(state_at(address), Entry.TRANSFER, -1, -1, currency, amount, 0, 0, -1)
 
 
 @jit
@@ -198,16 +195,9 @@ def book_fill(s, f):  # type: ignore[no-untyped-def]
     strategy = fill["strategy"]
     instrument = instrument_at(s, i)
     book = book_at(s, strategy * s["n_instruments"] + i)
-    currency = instrument["currency"]
     signed = fill["side"] * fill["quantity"]
     money = fill["side"] * fill["notional"]
-    _post(s, Books.CASH, strategy, -1, currency, -money, 0, f)
-    _post(s, Books.TRADING, strategy, i, currency, money, -signed, f)
-    _post(s, Books.POSITION, strategy, i, currency, 0, signed, f)
-    if fill["fee"] != 0:
-        _post(s, Books.CASH, strategy, -1, currency, -fill["fee"], 0, f)
-        _post(s, Books.FEES, strategy, i, currency, fill["fee"], 0, f)
-    s["entry"] += 1
+    _enter(s, Entry.FILL, strategy, i, instrument["currency"], money, signed, fill["fee"], f)
     left, worth, fee = _close_lots(s, book, fill)
     fill["closing_quantity"] = fill["quantity"] - left
     fill["lot_id"] = -1

@@ -5,10 +5,10 @@ Formulae: ``docs/execution_rules.md`` §8.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import AccountType
+from fillwright.kernel._codes import AccountType, MarkBy
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
-from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_of, has_limit, has_stop, value
+from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_of, has_limit, has_stop, middle, value
 from fillwright.kernel.state import (
     currency_at,
     instrument_at,
@@ -32,6 +32,17 @@ def set_mark(s, i, price):  # type: ignore[no-untyped-def]
             c["value"] += worth - before
             c["gross"] += abs(worth) - abs(before)
             instrument["value"] = worth
+
+
+@jit
+def mark_quoted(s, i, bid, ask):  # type: ignore[no-untyped-def]
+    """Mark instrument i at its quote, as ``account.mark`` says."""
+    price = middle(bid, ask)
+    if s["mark_by"] == MarkBy.EXIT_SIDE:
+        position = instrument_at(s, i)["position"]
+        if position != 0:
+            price = bid if position > 0 else ask
+    set_mark(s, i, price)
 
 
 @jit
@@ -105,7 +116,9 @@ def required(s, order, lots, price, fee):  # type: ignore[no-untyped-def]
         return value(instrument, price, lots) + fee
     position = instrument["position"]
     add = max(0, abs(position + order["side"] * lots) - abs(position))
-    worth = muldiv(value(instrument, price, add), s["initial_margin"], RATE_SCALE)
+    worth = value(instrument, price, add)
+    if s["initial_margin"] != RATE_SCALE:
+        worth = muldiv(worth, s["initial_margin"], RATE_SCALE)
     return base(s, instrument["currency"], worth) + base(s, instrument["currency"], fee)
 
 

@@ -8,30 +8,35 @@ from __future__ import annotations
 from fillwright.kernel._codes import (
     HELD,
     MAKER,
+    NO,
     NOTHING,
     POST_ONLY,
     REDUCE_ONLY,
     TAKER,
     TRIGGERED,
     BarPath,
+    DataKind,
     ExitReason,
     Liquidity,
+    MarkBy,
     OrderEvent,
     OrderType,
     Reason,
     Stage,
     TimeInForce,
+    Trigger,
 )
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import exp_negative
 from fillwright.kernel.ledger import book_fill
-from fillwright.kernel.margin import set_mark
+from fillwright.kernel.margin import mark_quoted, set_mark
 from fillwright.kernel.models import (
     RATE_SCALE,
     charged,
     has_limit,
     has_stop,
     limit_step,
+    middle,
     raw_fee,
     slippage,
     tick_step,
@@ -60,6 +65,7 @@ from fillwright.kernel.orders import (
 )
 from fillwright.kernel.orders import engine_order as new_engine_order
 from fillwright.kernel.rng import uniform
+from fillwright.kernel.sides import closing_price, left_for, mid_of_fill, opening_price, range_for, segment_of, take
 from fillwright.kernel.state import (
     NO_WALK,
     book_at,
@@ -69,6 +75,7 @@ from fillwright.kernel.state import (
     instrument_at,
     load_int64,
     load_uint8,
+    needs_range,
     order_at,
     order_event_at,
 )
@@ -109,7 +116,7 @@ def _exposure(s, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _high_first(s, i, bar):  # type: ignore[no-untyped-def]
+def high_first(s, i, bar):  # type: ignore[no-untyped-def]
     """Whether the path of this bar visits its high before its low."""
     path = s["path"]
     if path == BarPath.OPEN_HIGH_LOW_CLOSE:
@@ -131,6 +138,17 @@ def _high_first(s, i, bar):  # type: ignore[no-untyped-def]
 
 
 @jit
+def offer(s, feed, row):  # type: ignore[no-untyped-def]
+    """Lots that a bar or print offers, -1 without a cap."""
+    if feed["volume"] == 0 or s["participation"] < 0:
+        return -1
+    volume = load_int64(feed["volume"], feed["n"], row)
+    whole = volume // RATE_SCALE
+    rest = volume - whole * RATE_SCALE
+    return whole * s["participation"] + rest * s["participation"] // RATE_SCALE
+
+
+@jit
 def open_bar(s, f, marked):  # type: ignore[no-untyped-def]
     """Lay out the bar of execution feed f that closes now: path, volume on offer and, if asked, its first point as mark."""
     feed = feed_at(s, f)
@@ -140,20 +158,19 @@ def open_bar(s, f, marked):  # type: ignore[no-untyped-def]
     bar = instrument_at(s, i)
     bar["bar"] = row
     bar["open"] = load_int64(feed["open"], n, row)
-    bar["high"] = load_int64(feed["high"], n, row)
-    bar["low"] = load_int64(feed["low"], n, row)
+    if needs_range(s):
+        bar["high"] = load_int64(feed["high"], n, row)
+        bar["low"] = load_int64(feed["low"], n, row)
+    else:  # nobody asks for them: memory that is far away is not read
+        bar["high"] = bar["open"]
+        bar["low"] = bar["open"]
     bar["close"] = load_int64(feed["close"], n, row)
     bar["open_time"] = load_int64(feed["open_time"], n, row)
-    bar["close_time"] = load_int64(feed["close_time"], n, row)
-    bar["volume_left"] = -1
-    if feed["volume"] != 0 and s["participation"] >= 0:
-        volume = load_int64(feed["volume"], n, row)
-        whole = volume // RATE_SCALE
-        rest = volume - whole * RATE_SCALE
-        bar["volume_left"] = whole * s["participation"] + rest * s["participation"] // RATE_SCALE
+    bar["close_time"] = s["now"]
+    bar["volume_left"] = offer(s, feed, row)
     if s["path"] == BarPath.CLOSE_ONLY:
         bar["path"] = BarPath.CLOSE_ONLY
-    elif _high_first(s, i, bar):
+    elif high_first(s, i, bar):
         bar["path"] = BarPath.OPEN_HIGH_LOW_CLOSE
         bar["first"] = bar["high"]
         bar["second"] = bar["low"]
@@ -172,30 +189,31 @@ def _ambiguous(s, o, bar):  # type: ignore[no-untyped-def]
     k = s["work_head"]
     while k >= 0:
         other = order_at(s, k)
-        if k != o and other["symbol"] == i and _may_meet(other, bar) and not is_market(other) and not _is_auction(other):
+        if k != o and other["symbol"] == i and may_meet(other, bar) and not is_market(other) and not is_auction(other):
             level = other["limit_price"]
             if has_stop(other["type"]) and other["flags"] & TRIGGERED == 0:
                 level = other["stop_price"]
-            if bar["low"] <= level <= bar["high"]:
+            lowest, highest = range_for(bar, other["side"])
+            if lowest <= level <= highest:
                 return 1
         k = other["next"]
     return 0
 
 
 @jit
-def _may_meet(order, bar):  # type: ignore[no-untyped-def]
+def may_meet(order, bar):  # type: ignore[no-untyped-def]
     """Whether an order may trade on the bar that its instrument has now."""
     return bar["bar"] >= 0 and order["arrived_at"] <= bar["open_time"] and order["flags"] & HELD == 0 and is_live(order)
 
 
 @jit
-def _is_auction(order):  # type: ignore[no-untyped-def]
+def is_auction(order):  # type: ignore[no-untyped-def]
     """Whether an order trades at the open or close of a session only."""
     return order["type"] >= OrderType.MARKET_ON_OPEN
 
 
 @jit
-def _is_called(s, order, bar, stage):  # type: ignore[no-untyped-def]
+def is_called(s, order, bar, stage):  # type: ignore[no-untyped-def]
     """Whether a stage of the bar is the auction that the order waits for: the open of a session's first bar, the close of its last."""
     feed = feed_at(s, bar["feed"])
     if order["tif"] == TimeInForce.CLS:
@@ -205,14 +223,14 @@ def _is_called(s, order, bar, stage):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: ignore[no-untyped-def]
+def _write_fill(s, o, lots, reference, spread, slip, limited, rounded, maker, left):  # type: ignore[no-untyped-def]
     """The fill record of order o with the steps of its price, and the order's own sums. Returns the fill's number."""
     order = order_at(s, o)
     bar = instrument_at(s, order["symbol"])
     f = s["n_fills"]
     s["n_fills"] = f + 1
     fill = fill_at(s, f)
-    price = reference + slip + limited + rounded
+    price = reference + spread + slip + limited + rounded
     notional = value(bar, price, lots)
     total = order["fee_raw"] + raw_fee(bar, lots, notional, maker, order["cum_quantity"] == 0)
     fee = charged(bar, total, order["fee"])
@@ -225,22 +243,20 @@ def _write_fill(s, o, lots, reference, slip, limited, rounded, maker):  # type: 
     fill["event_time"] = bar["open_time"]
     fill["quantity"] = lots
     fill["reference_price"] = reference
-    fill["spread"] = 0
+    fill["spread"] = spread
     fill["slippage"] = slip
     fill["impact"] = 0
     fill["limit"] = limited
     fill["tick"] = rounded
     fill["price"] = price
     fill["liquidity"] = Liquidity.MAKER if maker else Liquidity.TAKER
-    fill["available"] = bar["volume_left"]
+    fill["available"] = left
     fill["notional"] = notional
     fill["fee"] = fee
     fill["queue_ahead"] = -1
     fill["reported_at"] = s["now"]
     expect_fill(s["fills"], f + 1)
     add_fill(s, order, lots, notional, total, fee)
-    if bar["volume_left"] >= 0:
-        bar["volume_left"] -= lots
     return f
 
 
@@ -254,7 +270,7 @@ def _may_trade(s, o, maker, time):  # type: ignore[no-untyped-def]
 
 
 @jit
-def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyped-def]
+def execute(s, o, price, maker, stage, path, time):  # type: ignore[no-untyped-def]
     """Fill as much of order o at a market price as volume and funds allow, and book it."""
     order = order_at(s, o)
     i = order["symbol"]
@@ -265,24 +281,29 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
     hidden = maker and order["display_quantity"] != 0
     if hidden:
         lots = min(lots, order["shown"])
-    if bar["volume_left"] >= 0:
-        lots = min(lots, bar["volume_left"])
+    left = left_for(bar, order["side"], stage)
+    if left >= 0:
+        lots = min(lots, left)
         if order["tif"] == TimeInForce.FOK and lots < order["leaves_quantity"]:
             return
         if lots == 0:
             return
-    set_mark(s, i, reference)
+    reference = price if maker else mid_of_fill(bar, price, stage, path)
+    if bar["kind"] != DataKind.QUOTES and stage != Stage.STANDING:  # else the quote has marked it
+        set_mark(s, i, reference)
     slip = 0 if maker else slippage(bar, reference) * order["side"]
-    limited = limit_step(s, bar, order, reference + slip)
-    rounded = tick_step(bar, order, reference + slip + limited)
-    lots = fund(s, o, time, lots, reference + slip + limited + rounded, maker)
+    limited = limit_step(s, bar, order, price + slip)
+    rounded = tick_step(bar, order, price + slip + limited)
+    lots = fund(s, o, time, lots, price + slip + limited + rounded, maker, NO)
     if lots == 0:
         return
     ambiguous = 0
     if stage != Stage.OPEN and stage != Stage.FLAT_AT and path != BarPath.CLOSE_ONLY:
         ambiguous = _ambiguous(s, o, bar)
         s["ambiguous"] += ambiguous
-    f = _write_fill(s, o, lots, reference, slip, limited, rounded, maker)
+    f = _write_fill(s, o, lots, reference, price - reference, slip, limited, rounded, maker, left)
+    if left >= 0:
+        take(bar, order["side"], stage, lots)
     done = order["leaves_quantity"] == 0
     if done:
         close_order(s, o, time)
@@ -300,6 +321,8 @@ def execute(s, o, reference, maker, stage, path, time):  # type: ignore[no-untyp
     elif fill["closing_quantity"] < lots:
         reason = ExitReason.REVERSAL
     fill["exit_reason"] = reason
+    if s["mark_by"] == MarkBy.EXIT_SIDE and (bar["kind"] == DataKind.QUOTES or stage == Stage.STANDING):
+        mark_quoted(s, i, bar["bid"], bar["ask"])
     if not done:
         reserve_rest(s, order)
     if order["child"] >= 0 or order["oco_next"] >= 0 or order["parent_id"] >= 0:
@@ -319,7 +342,7 @@ def _settle(s, o, lots, time):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _meet_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
+def meet_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
     """Order o meets one price; a FOK order that cannot fill there as a whole ends."""
     _try_point(s, o, price, stage, path, time)
     order = order_at(s, o)
@@ -340,9 +363,12 @@ def _try_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
         return
     maker = TAKER
     if has_stop(order["type"]) and order["flags"] & TRIGGERED == 0:
-        if trigger_side(order) * (price - order["stop_price"]) < 0:
+        at = price
+        if s["trigger"] == Trigger.MID:
+            at = mid_of_fill(bar, price, stage, path)
+        if trigger_side(order) * (at - order["stop_price"]) < 0:
             if order["trail_unit"] != 0:
-                trail(bar, order, price)
+                trail(bar, order, at)
             return
         trigger(s, o, time)
         if not has_limit(order["type"]):
@@ -352,6 +378,8 @@ def _try_point(s, o, price, stage, path, time):  # type: ignore[no-untyped-def]
         maker = MAKER
     beyond = bar["through"] if maker else 0
     if side * (order["limit_price"] - price) >= beyond:
+        if maker and bar["kind"] >= DataKind.QUOTES:  # a resting order is itself the quote that others come to
+            price = order["limit_price"]
         execute(s, o, price, maker, stage, path, time)
 
 
@@ -380,13 +408,13 @@ def _meet_segment(s, o, start, end, stage, path, time):  # type: ignore[no-untyp
 
 
 @jit
-def _drop_unfilled(s, lookahead):  # type: ignore[no-untyped-def]
+def drop_unfilled(s, lookahead):  # type: ignore[no-untyped-def]
     """After the pass of their first point IOC orders end, and those that wait for an auction after that."""
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
         following = order["next"]
-        brief = order["tif"] == TimeInForce.IOC or (_is_auction(order) and not lookahead)
+        brief = order["tif"] == TimeInForce.IOC or (is_auction(order) and not lookahead)
         if brief and order["tried"] != 0 and is_live(order):
             bar = instrument_at(s, order["symbol"])
             if bar["bar"] >= 0:
@@ -410,28 +438,24 @@ def _pass(s, stage):  # type: ignore[no-untyped-def]
         order = order_at(s, o)
         s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
-        if _is_auction(order):
+        if bar["kind"] >= DataKind.QUOTES:
+            pass
+        elif is_auction(order):
             auction = True
-            if _may_meet(order, bar) and _is_called(s, order, bar, stage):
+            if may_meet(order, bar) and is_called(s, order, bar, stage):
                 brief = True
                 _meet_auction(s, o, stage)
-        elif _may_meet(order, bar):
+        elif may_meet(order, bar):
             brief = brief or order["tif"] == TimeInForce.IOC
             path = bar["path"]
             if path == BarPath.CLOSE_ONLY:
                 if stage == Stage.CLOSE:
-                    _meet_point(s, o, bar["close"], stage, path, bar["close_time"])
+                    meet_point(s, o, closing_price(bar, order["side"]), stage, path, bar["close_time"])
             elif stage == Stage.OPEN:
-                _meet_point(s, o, bar["open"], stage, path, bar["open_time"])
+                price = opening_price(bar, order["side"])
+                meet_point(s, o, price, stage, path, bar["open_time"])
             else:
-                start = bar["open"]
-                end = bar["first"]
-                if stage == Stage.SECOND:
-                    start = bar["first"]
-                    end = bar["second"]
-                elif stage == Stage.CLOSE:
-                    start = bar["second"]
-                    end = bar["close"]
+                start, end = segment_of(bar, order["side"], stage)
                 if order["from_price"] != 0:
                     start = order["from_price"]
                     order["from_price"] = 0
@@ -442,18 +466,19 @@ def _pass(s, stage):  # type: ignore[no-untyped-def]
         o = s["cursor"]
     s["cursor"] = NO_WALK
     if brief:
-        _drop_unfilled(s, False)
+        drop_unfilled(s, False)
     return auction
 
 
 @jit
 def _meet_auction(s, o, stage):  # type: ignore[no-untyped-def]
     """An order on open or on close meets its price."""
-    bar = instrument_at(s, order_at(s, o)["symbol"])
+    order = order_at(s, o)
+    bar = instrument_at(s, order["symbol"])
     if stage == Stage.OPEN:
-        _meet_point(s, o, bar["open"], stage, bar["path"], bar["open_time"])
+        meet_point(s, o, opening_price(bar, order["side"]), stage, bar["path"], bar["open_time"])
     else:
-        _meet_point(s, o, bar["close"], stage, bar["path"], bar["close_time"])
+        meet_point(s, o, closing_price(bar, order["side"]), stage, bar["path"], bar["close_time"])
 
 
 @jit
@@ -464,11 +489,12 @@ def _pass_auction(s):  # type: ignore[no-untyped-def]
         order = order_at(s, o)
         s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
-        if _is_auction(order) and _may_meet(order, bar) and _is_called(s, order, bar, Stage.FLAT_AT):
+        auction = is_auction(order) and bar["kind"] < DataKind.QUOTES
+        if auction and may_meet(order, bar) and is_called(s, order, bar, Stage.FLAT_AT):
             _meet_auction(s, o, Stage.FLAT_AT)
         o = s["cursor"]
     s["cursor"] = NO_WALK
-    _drop_unfilled(s, False)
+    drop_unfilled(s, False)
 
 
 @jit
@@ -490,12 +516,13 @@ def match_lookahead(s):  # type: ignore[no-untyped-def]
         order = order_at(s, o)
         s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
-        if bar["bar"] >= 0 and order["arrived_at"] == s["now"] and order["tried"] == 0 and order["flags"] & HELD == 0:
-            if is_live(order) and not _is_auction(order):
-                _meet_point(s, o, bar["close"], Stage.CLOSE, BarPath.CLOSE_ONLY, s["now"])
+        alone = bar["kind"] == DataKind.BARS  # where there are quotes, they stand
+        if alone and bar["bar"] >= 0 and order["arrived_at"] == s["now"] and order["tried"] == 0 and order["flags"] & HELD == 0:
+            if is_live(order) and not is_auction(order):
+                meet_point(s, o, bar["close"], Stage.CLOSE, BarPath.CLOSE_ONLY, s["now"])
         o = s["cursor"]
     s["cursor"] = NO_WALK
-    _drop_unfilled(s, True)
+    drop_unfilled(s, True)
 
 
 @jit
@@ -529,11 +556,13 @@ def flatten_at_close(s):  # type: ignore[no-untyped-def]
             order["type"] = OrderType.MARKET_ON_CLOSE
             order["tif"] = TimeInForce.CLS
             order["decision_price"] = bar["open"]
+            if bar["kind"] == DataKind.QUOTES or bar["kind"] == DataKind.QUOTE_BARS:
+                order["decision_price"] = middle(bar["open"], bar["ask_open"])
             order["decided_at"] = bar["open_time"]
             order["sent_at"] = bar["open_time"]
             order["arrived_at"] = bar["open_time"]
             accept_engine_order(s, o)
             order["tried"] = 1
-            execute(s, o, bar["close"], TAKER, Stage.FLAT_AT, bar["path"], bar["close_time"])
+            execute(s, o, closing_price(bar, order["side"]), TAKER, Stage.FLAT_AT, bar["path"], bar["close_time"])
             if is_live(order):
                 end_order(s, o, OrderEvent.CANCEL, bar["close_time"], Reason.FLAT_AT, NOTHING, NOTHING)

@@ -48,6 +48,20 @@ def equity_now(s):  # type: ignore[no-untyped-def]
 
 
 @jit
+def middle(bid, ask):  # type: ignore[no-untyped-def]
+    """The mean of bid and ask in price units, halves to even."""
+    both = bid + ask
+    half = both >> 1
+    return half + (both & half & 1)
+
+
+@jit
+def taker_price(instrument):  # type: ignore[no-untyped-def]
+    """What a buy would cost a unit before slippage: the ask where there are quotes, else the mark."""
+    return max(instrument["ask"], instrument["mark"])
+
+
+@jit
 def slippage(instrument, price):  # type: ignore[no-untyped-def]
     """Price units that a taker loses at this price, not negative."""
     amount = instrument["slip_ticks"] * instrument["tick"]

@@ -16,6 +16,7 @@ from fillwright.kernel._codes import (
     SIZED,
     TAKER,
     TRIGGERED,
+    YES,
     AccountType,
     Bracket,
     ExitReason,
@@ -182,6 +183,8 @@ def close_order(s, o, time):  # type: ignore[no-untyped-def]
         s["liquidating"] -= 1
     if order["accepted"] != 0:
         unlink(s, o)
+        if order["type"] != OrderType.MARKET:
+            s["priced"] -= 1
 
 
 @jit
@@ -379,10 +382,20 @@ def keep_exits(s, o, time):  # type: ignore[no-untyped-def]
 
 
 @jit
-def fund(s, o, time, lots, price, maker):  # type: ignore[no-untyped-def]
+def reserve_rest(s, order):  # type: ignore[no-untyped-def]
+    """Reserve what the order's leaves need, 0 where nothing is checked."""
+    lots = order["leaves_quantity"]
+    if lots > 0 and is_checked(s, order, lots) and not goes_short(s, order, lots):
+        reserve(s, order, required_with_fee(s, order, lots, order_price(s, order), TAKER))
+    else:
+        reserve(s, order, 0)
+
+
+@jit
+def fund(s, o, time, lots, price, maker, hold):  # type: ignore[no-untyped-def]
     """Check funds for lots of order o; shrink or refuse it if they are short. Returns the lots that are funded, 0 if refused.
 
-    The order's own reservation counts as free; nothing is reserved here.
+    The order's own reservation counts as free. With ``hold``, for all of an order that has none yet, what it needs is reserved.
     """
     order = order_at(s, o)
     if not is_checked(s, order, lots):
@@ -396,6 +409,8 @@ def fund(s, o, time, lots, price, maker):  # type: ignore[no-untyped-def]
         needed = required_with_fee(s, order, lots, price, maker)
         funds = available(s, order)
         if needed <= funds:
+            if hold:
+                reserve(s, order, needed)
             return lots
         allowed = -1
     if shrinks(s, order):
@@ -405,6 +420,8 @@ def fund(s, o, time, lots, price, maker):  # type: ignore[no-untyped-def]
             cash = s["account_type"] == AccountType.CASH
             resize(s, o, order["cum_quantity"] + allowed)
             emit_numbers(s, o, OrderEvent.SHRINK, time, Reason.SHRUNK_TO_CASH if cash else Reason.SHRUNK_TO_MARGIN, needed, funds)
+            if hold:
+                reserve_rest(s, order)
             return allowed
     reason = Reason.INSUFFICIENT_MARGIN
     if short:
@@ -413,16 +430,6 @@ def fund(s, o, time, lots, price, maker):  # type: ignore[no-untyped-def]
         reason = Reason.INSUFFICIENT_CASH
     refuse(s, o, time, reason, needed, funds)
     return 0
-
-
-@jit
-def reserve_rest(s, order):  # type: ignore[no-untyped-def]
-    """Reserve what the order's leaves need, 0 where nothing is checked."""
-    lots = order["leaves_quantity"]
-    if lots > 0 and is_checked(s, order, lots) and not goes_short(s, order, lots):
-        reserve(s, order, required_with_fee(s, order, lots, order_price(s, order), TAKER))
-    else:
-        reserve(s, order, 0)
 
 
 @jit
@@ -438,8 +445,7 @@ def release(s, o, time):  # type: ignore[no-untyped-def]
         order["arrived_at"] = max(order["arrived_at"], time)
     put_last(s, o)
     emit(s, o, OrderEvent.RELEASE, time, 0)
-    if fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER) > 0:
-        reserve_rest(s, order)
+    fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER, YES)
 
 
 @jit
@@ -461,6 +467,8 @@ def release_children(s, o, lots, time):  # type: ignore[no-untyped-def]
 def accept(s, o, time):  # type: ignore[no-untyped-def]
     """The broker has the order: it works from now on."""
     order_at(s, o)["accepted"] = 1
+    if order_at(s, o)["type"] != OrderType.MARKET:
+        s["priced"] += 1
     emit(s, o, OrderEvent.ACCEPT, time, 0)
     link_last(s, o)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fillwright.kernel._codes import BarPath, OrderType
 from fillwright.kernel._jit import jit, next_row, prefetch, row_of, storing, view_of, word_of
 from fillwright.kernel.blocks import block
 from fillwright.model import columns
@@ -19,7 +20,7 @@ def _record(*names: str) -> np.dtype[np.void]:
     return np.dtype([(name, np.int64) for name in names])
 
 
-GROWING = ("orders", "order_events", "fills", "postings", "lot_closes", "lots", "commands")
+GROWING = ("orders", "order_events", "fills", "entries", "lot_closes", "lots", "commands")
 """Tables that grow; each has an address, a capacity ``<name>_cap`` and a length ``n_<name>`` in SCALARS."""
 
 TICKET = (
@@ -39,15 +40,16 @@ SCALARS = _record(
     "instruments", "n_instruments", "currencies", "n_currencies", "feeds", "n_feeds", "books", "n_strategies",
     "instants", "n_instants", "offsets", "event_feed", "equity", "n_equity", "params", "state", "timers", "indicators", "driver",
     # the run
-    "uniform", "self", "now", "instant", "stop_at", "first_callback",
+    "digests", "fold_at", "uniform", "self", "now", "instant", "stop_at", "first_callback",
     "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
     "seed", "latency_ns", "account_type", "lots_method", "fill_when", "path", "participation", "clamp_to_range", "reversal",
     "on_short_cash", "off_tick", "deduplicate", "bracket", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
     "max_open_positions", "max_position_fraction",
     "policies", "trading_state", "refuse_scale_in", "max_orders", "max_orders_interval", "max_live_orders", "price_collar",
     "max_drawdown", "max_order_value", "max_gross_exposure", "max_net_exposure",
+    "quoted", "moments", "trigger", "mark_by", "max_age", "equity_every", "equity_next",
     # working list, queue, totals
-    "work_head", "work_tail", "cursor", "n_working", "live", "reducing", "liquidating", "entry",
+    "work_head", "work_tail", "cursor", "n_working", "priced", "live", "reducing", "liquidating",
     "open_lots", "intents", "no_change", "rules", "bars", "ambiguous",
     "peak", "trough", "drawdown", "drawdown_peak",
 )  # fmt: skip
@@ -58,13 +60,15 @@ INSTRUMENT = _record(
     "max_position", "max_order",
     "safe_lots", "mark", "value", "position", "bar", "volume_left", "live",
     "path", "open", "first", "second", "close", "high", "low", "open_time", "close_time",
+    "kind", "quote_row", "bid", "ask", "bid_left", "ask_left", "ask_open", "ask_first", "ask_second", "ask_close",
 )  # fmt: skip
 
 CURRENCY = _record("factor", "pair", "inverse", "rate", "cash", "value", "reserved", "gross")
 
 FEED = _record(
-    "instrument", "execution", "timeframe", "n", "row",
+    "instrument", "execution", "timeframe", "n", "row", "kind", "silent",
     "open_time", "close_time", "open", "high", "low", "close", "volume", "day_last",
+    "ask_open", "ask_high", "ask_low", "ask_close", "bid_size", "ask_size",
 )  # fmt: skip
 
 BOOK = _record("position", "head", "tail", "pending", "n_open")
@@ -77,7 +81,13 @@ FOLLOWS, AFTER = 1, 2
 NO_WALK = -2
 """``cursor`` is the order that a walk through the working list comes to next, -1 = whatever is put at its end, NO_WALK = there is none."""
 
-_TABLE_DTYPES: dict[str, np.dtype[np.void]] = {t.name: t.dtype for t in columns.TABLES} | {"commands": COMMAND}
+DIGEST = np.dtype([("words", np.int64), ("folded", np.int64), *((lane, np.uint64) for lane in "abcd")])
+"""Fingerprint of a journal table so far: words of a row, words that are in it, and the lanes."""
+
+JOURNAL = ("order_events", "fills", "entries", "lot_closes")
+"""Tables that only ever grow and are folded into the fingerprint as they do, in the order of their digests."""
+
+_TABLE_DTYPES: dict[str, np.dtype[np.void]] = {t.name: t.packed for t in columns.TABLES} | {"commands": COMMAND}
 
 # What advance returns, and faults that end a run.
 DONE, GROW, PAUSE, STOPPED, FAULT = 0, 1, 2, 3, 4
@@ -88,17 +98,18 @@ ON_BARS, ON_ORDER_EVENT, ON_SESSION_OPEN, ON_SESSION_CLOSE, ON_TIMER = -1, -2, -
 WANTS_BAR, WANTS_BARS, WANTS_ORDER_EVENTS, WANTS_SESSIONS, WANTS_TIMERS = 1, 2, 4, 8, 16
 
 _scalars_row = row_of(SCALARS)
-_order_row = row_of(columns.ORDERS.dtype)
-_order_event_row = row_of(columns.ORDER_EVENTS.dtype)
-_fill_row = row_of(columns.FILLS.dtype)
-_posting_row = row_of(columns.POSTINGS.dtype)
-_lot_close_row = row_of(columns.LOT_CLOSES.dtype)
-_lot_row = row_of(columns.LOTS.dtype)
+_order_row = row_of(columns.ORDERS.packed)
+_order_event_row = row_of(columns.ORDER_EVENTS.packed)
+_fill_row = row_of(columns.FILLS.packed)
+_entry_row = row_of(columns.ENTRIES.packed)
+_lot_close_row = row_of(columns.LOT_CLOSES.packed)
+_lot_row = row_of(columns.LOTS.packed)
 _command_row = row_of(COMMAND)
 _instrument_row = row_of(INSTRUMENT)
 _currency_row = row_of(CURRENCY)
 _feed_row = row_of(FEED)
 _book_row = row_of(BOOK)
+_digest_row = row_of(DIGEST)
 _int64_view = view_of(np.dtype(np.int64))
 _int32_view = view_of(np.dtype(np.int32))
 _uint8_view = view_of(np.dtype(np.uint8))
@@ -112,12 +123,12 @@ load_int32 = word_of(np.dtype(np.int32))
 load_uint8 = word_of(np.dtype(np.uint8))
 """One element of a uint8 array at an address."""
 
-expect_order = next_row(columns.ORDERS.dtype)
-expect_order_event = next_row(columns.ORDER_EVENTS.dtype)
-expect_fill = next_row(columns.FILLS.dtype)
-expect_posting = next_row(columns.POSTINGS.dtype)
-expect_lot_close = next_row(columns.LOT_CLOSES.dtype)
-expect_lot = next_row(columns.LOTS.dtype)
+expect_order = next_row(columns.ORDERS.packed)
+expect_order_event = next_row(columns.ORDER_EVENTS.packed)
+expect_fill = next_row(columns.FILLS.packed)
+expect_entry = next_row(columns.ENTRIES.packed)
+expect_lot_close = next_row(columns.LOT_CLOSES.packed)
+expect_lot = next_row(columns.LOTS.packed)
 
 store_int64 = storing(np.dtype(np.int64))
 """``store_int64(address, length, index, value)`` into an int64 array at an address."""
@@ -166,9 +177,9 @@ def fill_at(s, k):  # type: ignore[no-untyped-def]
 
 
 @jit
-def posting_at(s, k):  # type: ignore[no-untyped-def]
-    """Posting k."""
-    return _posting_row(s["postings"], s["postings_cap"], k)
+def entry_at(s, k):  # type: ignore[no-untyped-def]
+    """Entry k of the books."""
+    return _entry_row(s["entries"], s["entries_cap"], k)
 
 
 @jit
@@ -208,9 +219,29 @@ def feed_at(s, k):  # type: ignore[no-untyped-def]
 
 
 @jit
+def feed_of(s, first, last, k):  # type: ignore[no-untyped-def]
+    """Feed of event k, of an instant whose events are first to last: where all feeds close together it need not be looked up."""
+    if s["uniform"] != 0:
+        return k - first
+    return np.int64(load_int32(s["event_feed"], last, k))
+
+
+@jit
 def book_at(s, k):  # type: ignore[no-untyped-def]
     """Book k: strategy x n_instruments + instrument."""
     return _book_row(s["books"], s["n_strategies"] * s["n_instruments"], k)
+
+
+@jit
+def digest_at(s, k):  # type: ignore[no-untyped-def]
+    """Digest k, of table k of JOURNAL."""
+    return _digest_row(s["digests"], 4, k)
+
+
+@jit
+def needs_range(s):  # type: ignore[no-untyped-def]
+    """Whether highs and lows matter: a working order waits for a price, prices are kept within the range, or the path needs them."""
+    return s["priced"] != 0 or s["clamp_to_range"] != 0 or s["path"] != BarPath.DIRECTION
 
 
 @jit
@@ -219,11 +250,12 @@ def expect_bar(s, i):  # type: ignore[no-untyped-def]
     feed = feed_at(s, instrument_at(s, i)["feed"])
     offset = 8 * feed["row"]
     prefetch(feed["open_time"] + offset)
-    prefetch(feed["close_time"] + offset)
     prefetch(feed["open"] + offset)
-    prefetch(feed["high"] + offset)
-    prefetch(feed["low"] + offset)
-    prefetch(feed["volume"] + offset)
+    if s["t_type"] != OrderType.MARKET or needs_range(s):
+        prefetch(feed["high"] + offset)
+        prefetch(feed["low"] + offset)
+    if s["participation"] >= 0:
+        prefetch(feed["volume"] + offset)
 
 
 class State:
@@ -238,6 +270,8 @@ class State:
         self.feeds = np.zeros(max(feeds, 1), FEED)
         self.books = np.zeros(max(strategies * instruments, 1), BOOK)
         self.books["head"] = self.books["tail"] = -1
+        self.digests = np.zeros(len(JOURNAL), DIGEST)
+        self.digests["words"] = [_TABLE_DTYPES[name].itemsize // 8 for name in JOURNAL]
         self.equity = block(instants, np.dtype(np.int64))
         self.kept: list[Any] = []
         """Arrays that the records point into; they live as long as the state."""
@@ -245,7 +279,7 @@ class State:
         s = self.scalars
         s["n_instruments"], s["n_currencies"], s["n_feeds"], s["n_strategies"] = instruments, currencies, feeds, strategies
         for name, array in (("instruments", self.instruments), ("currencies", self.currencies), ("feeds", self.feeds),
-                            ("books", self.books), ("equity", self.equity)):  # fmt: skip
+                            ("books", self.books), ("digests", self.digests), ("equity", self.equity)):  # fmt: skip
             s[name] = array.ctypes.data
         s["room"] = 4 * instruments + 1024
         s["self"] = self.address
@@ -253,7 +287,7 @@ class State:
         s["cursor"] = NO_WALK
         # An order every 16 bars fits at first: memory that nothing is written to costs nothing, a copy does.
         expected = bars // 16
-        for name, per_order in zip(GROWING, (1, 4, 1, 5, 1, 1, 0), strict=True):
+        for name, per_order in zip(GROWING, (1, 4, 1, 1, 1, 1, 0), strict=True):
             self._allocate(name, 64 + per_order * expected)
         self.grow()
 
@@ -295,20 +329,38 @@ class State:
 @jit
 def needs(s):  # type: ignore[no-untyped-def]
     """Rows that one more instant may write to each table of GROWING, at most."""
-    live = s["live"] + s["room"]
-    fills = live + 2 * s["n_instruments"]
-    return (live, 10 * fills, fills, 5 * fills, s["open_lots"] + 2 * fills, fills, 2 * live)
+    return _needs_of(s, s["live"] + s["room"])
+
+
+@jit
+def _needs_of(s, live):  # type: ignore[no-untyped-def]
+    """Rows that one instant with so many live orders may write to each table of GROWING, at most.
+
+    An order may meet the quote that stands, a print and the quote that comes, all at one instant.
+    """
+    fills = (3 if s["quoted"] != 0 else 1) * live + 2 * s["n_instruments"]
+    return (live, 10 * fills, fills, fills, s["open_lots"] + 2 * fills, fills, 2 * live)
 
 
 @jit
 def has_room(s):  # type: ignore[no-untyped-def]
     """Whether one more instant fits into every table."""
-    n = needs(s)
+    return _fits(s, needs(s))
+
+
+@jit
+def has_room_to_trade(s, orders):  # type: ignore[no-untyped-def]
+    """Whether what so many orders more may do at this instant, where they meet quotes at once, fits into every table."""
+    return s["quoted"] == 0 or _fits(s, _needs_of(s, s["live"] + orders))
+
+
+@jit
+def _fits(s, n):  # type: ignore[no-untyped-def]
     return (
         s["n_orders"] + n[0] <= s["orders_cap"]
         and s["n_order_events"] + n[1] <= s["order_events_cap"]
         and s["n_fills"] + n[2] <= s["fills_cap"]
-        and s["n_postings"] + n[3] <= s["postings_cap"]
+        and s["n_entries"] + n[3] <= s["entries_cap"]
         and s["n_lot_closes"] + n[4] <= s["lot_closes_cap"]
         and s["n_lots"] + n[5] <= s["lots_cap"]
         and s["n_commands"] + n[6] <= s["commands_cap"]

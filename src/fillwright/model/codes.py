@@ -189,6 +189,13 @@ class Account(IntEnum):
     CONVERSION = 10
 
 
+class Entry(IntEnum):
+    """Kinds of entries of the books: what postings an entry stands for."""
+
+    FILL = 1
+    TRANSFER = 2
+
+
 class Liquidity(IntEnum):
     """Which side of the market a fill was on."""
 
@@ -235,13 +242,43 @@ class FillWhen(IntEnum):
 
 
 class Stage(IntEnum):
-    """Where on the path of a bar something happened."""
+    """Where on the path of a bar something happened; or at a quote as it came, at the one that stood, or at a print."""
 
     OPEN = 0
     FIRST = 1
     SECOND = 2
     CLOSE = 3
     FLAT_AT = 4
+    QUOTE = 5
+    STANDING = 6
+    PRINT = 7
+
+
+class DataKind(IntEnum):
+    """What the rows of a feed are."""
+
+    BARS = 0
+    QUOTE_BARS = 1
+    QUOTES = 2
+    PRINTS = 3
+
+
+class Trigger(IntEnum):
+    """Which price of an instrument with quotes triggers orders that wait for one."""
+
+    AUTO = 0
+    LAST = 1
+    BID_ASK = 2
+    MID = 3
+
+
+class MarkBy(IntEnum):
+    """Which price of an instrument with quotes positions are valued at."""
+
+    AUTO = 0
+    LAST = 1
+    MID = 2
+    EXIT_SIDE = 3
 
 
 class SizeMode(IntEnum):

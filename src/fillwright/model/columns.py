@@ -1,7 +1,8 @@
 """The column table: every column of every record, once.
 
 Record dtypes, Parquet schemas, documentation and the verifier's list of columns are made from :data:`TABLES`.
-In memory every column is an int64; ``kind`` says what it counts:
+Whoever reads a table gets every column as an int64; the kernel writes a narrower record of it (:attr:`Table.packed`), because
+writing records is what an order costs. ``kind`` says what a column counts:
 
     id        number of a row in its own table            ref       number of a row in another table, -1 = none
     time      ns since 1970 UTC, 0 = never                code      a code of ``model.codes``
@@ -42,6 +43,12 @@ class Column:
     since: int = 1
 
 
+_NARROW: dict[str, int] = {"id": 4, "ref": 4, "name": 4, "bits": 4, "code": 1}
+"""Bytes of a column in the kernel's memory by kind, 8 where none are named. Memory ends long before 2^31 records."""
+_BYTES = {"side": 8, "late": 1, "ambiguous": 1, "accepted": 1, "tried": 1, "waits": 1}
+"""Bytes of columns by name: what is 0 or 1; and the side, which takes part in arithmetic."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One kind of record. ``append_only`` records are never changed once written."""
@@ -58,8 +65,26 @@ class Table:
 
     @property
     def dtype(self) -> np.dtype[np.void]:
-        """Record dtype in memory: int64 throughout, so a record has no padding."""
+        """Record dtype for whoever reads: int64 throughout, in the order of the table."""
         return np.dtype([(column.name, np.int64) for column in self.columns])
+
+    @property
+    def packed(self) -> np.dtype[np.void]:
+        """Record dtype in the kernel's memory: wide columns first, the canonical ones before the handles, both without padding."""
+        handles = tuple(column for column in self.columns if column.role == "handle")
+        return np.dtype([*_packed(self.canonical), *_packed(handles)])
+
+    @property
+    def packed_words(self) -> int:
+        """64-bit words of a packed record that its canonical columns take up."""
+        return np.dtype(_packed(self.canonical)).itemsize // 8
+
+    def unpacked(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """A copy of packed rows in :attr:`dtype`."""
+        out = np.empty(len(rows), self.dtype)
+        for column in self.columns:
+            out[column.name] = rows[column.name]
+        return out
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -67,6 +92,17 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"table {self.name} has no column {name}")
+
+
+def _packed(columns: tuple[Column, ...]) -> list[tuple[str, str]]:
+    """Fields by falling width; narrow ones are widened until they fill whole words, so that a record has no undefined bytes."""
+    sizes = {column.name: _BYTES.get(column.name, _NARROW.get(column.kind, 8)) for column in columns}
+    missing = -sum(sizes.values()) % 8
+    while missing:
+        name = max((name for name in sizes if sizes[name] <= missing), key=sizes.__getitem__)
+        missing -= sizes[name]
+        sizes[name] *= 2
+    return [(name, f"<i{sizes[name]}") for name in sorted(sizes, key=sizes.__getitem__, reverse=True)]
 
 
 def _c(name: str, kind: Kind, role: Role, meaning: str, of: type[IntEnum] | None = None) -> Column:
@@ -215,6 +251,23 @@ POSTINGS = Table(
     ),
 )
 
+ENTRIES = Table(
+    "entries",
+    "what the kernel writes of the books: one row per entry, which ``model.books`` spells out as postings",
+    (
+        _c("entry", "id", "derived", "number of the entry"),
+        _c("instant", "time", "derived", "instant of the run"),
+        _c("kind", "code", "derived", "what it stands for", codes.Entry),
+        _c("strategy", "name", "derived", "strategy, -1 = the account's own"),
+        _c("symbol", "name", "derived", "instrument, -1 = none"),
+        _c("currency", "name", "derived", "currency of the money"),
+        _c("money", "money", "derived", "of a fill what it pays or, negative, brings in; of a transfer what comes in"),
+        _c("quantity", "quantity", "derived", "amount in lots, signed"),
+        _c("fee", "money", "derived", "fee paid with it"),
+        _c("fill_id", "ref", "derived", "the fill, -1 = none"),
+    ),
+)
+
 LOT_CLOSES = Table(
     "lot_closes",
     "which lot each closing fill took, and what came of it",
@@ -356,7 +409,7 @@ MARKS = Table(
 )
 
 TABLES: tuple[Table, ...] = (
-    ORDERS, ORDER_EVENTS, FILLS, POSTINGS, LOT_CLOSES, LOTS, TRADES, TRADE_EVENTS, POSITIONS, EQUITY, MARKS,
+    ORDERS, ORDER_EVENTS, FILLS, ENTRIES, POSTINGS, LOT_CLOSES, LOTS, TRADES, TRADE_EVENTS, POSITIONS, EQUITY, MARKS,
 )  # fmt: skip
-FILES: tuple[Table, ...] = tuple(table for table in TABLES if table.name != "lots")
+FILES: tuple[Table, ...] = tuple(table for table in TABLES if table.name not in ("entries", "lots"))
 """The tables that a result folder has, one Parquet file each."""

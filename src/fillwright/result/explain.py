@@ -34,7 +34,13 @@ PLACES = {
     Stage.SECOND: "on the way from the first extreme of the bar to the second",
     Stage.CLOSE: "on the way from the second extreme of the bar to its close",
     Stage.FLAT_AT: "the close of the bar, by orders.flat_at",
+    Stage.QUOTE: "the quote as it came",
+    Stage.STANDING: "the quote that stood when the order arrived",
+    Stage.PRINT: "the print as it came",
 }
+
+
+MOMENTS = (Stage.QUOTE, Stage.STANDING, Stage.PRINT)
 
 
 @dataclass(frozen=True)
@@ -173,6 +179,8 @@ def _bar(it: Subject, row: View) -> dict[str, int]:
     if it.market is None:
         return {}
     feed = it.market.execution_feed(row.raw("symbol"))
+    if feed.kind != "bars":
+        return {}
     at = int(np.searchsorted(feed.open_time, row.event_time, "left"))
     if at >= len(feed.open_time) or int(feed.open_time[at]) != row.event_time:
         return {}
@@ -221,6 +229,8 @@ def _when(it: Subject, row: View) -> str:
     lookahead = it.config.execution.fill == "same_close_lookahead"
     if lookahead and row.path is BarPath.CLOSE_ONLY and order.arrived_at == row.time:
         return "execution.fill: same_close_lookahead lets an order trade at the close of the bar that it was decided on"
+    if row.stage in MOMENTS:
+        return "the order had arrived before it" if row.stage is not Stage.STANDING else "the last quote known when the order arrived"
     return "the order had arrived when this bar opened; a bar already under way is never met"
 
 
@@ -244,6 +254,8 @@ def _why(it: Subject, row: View, event: View) -> str:
         if not at_point:
             way = "fell" if buys else "rose"
             return f"the market {way} to the limit {limit}: it rested there and gets its limit, or where the way began if better"
+        if row.liquidity is Liquidity.MAKER and row.stage in MOMENTS:
+            return f"it rested, and the other side came to its limit {limit}: it gets its limit"
         if row.liquidity is Liquidity.MAKER:
             return f"it rested, and the price came out {within} its limit {limit}: it gets that price"
         return f"the first price that it met is {within} its limit {limit}: it takes it"
@@ -285,7 +297,7 @@ def _rule(it: Subject, step: str, row: View, event: View, bar: Mapping[str, int]
         )
     if step == "tick":
         return f"rounded {'up' if row.side > 0 else 'down'} to the tick {_price_text(it, row, instrument.tick)}"
-    return {"spread": "half the spread", "impact": "market impact"}[step]
+    return {"spread": "from the middle to the side that the order trades on", "impact": "market impact"}[step]
 
 
 def _notional(it: Subject, row: View) -> Facts:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from fillwright.strategy.desk import Desk
 
 CALLBACKS = (
-    "on_start", "on_bar", "on_bars", "on_order", "on_fill", "on_trade_opened", "on_trade_changed", "on_trade_closed",
-    "on_session_open", "on_session_close", "on_stop",
+    "on_start", "on_bar", "on_bars", "on_quote", "on_print", "on_order", "on_fill",
+    "on_trade_opened", "on_trade_changed", "on_trade_closed", "on_session_open", "on_session_close", "on_stop",
 )  # fmt: skip
 
 
@@ -45,7 +45,8 @@ AFTER_THE_RUN = Unavailable(
 
 class Strategy:
     """Base of all strategies. Declare parameters with ``fw.param`` and what you change with ``fw.state``; write the callbacks you
-    need: ``on_start(self)``, ``on_bar(self, bar)`` or ``on_bars(self, bars)``, ``on_order(self, order, event)``, ``on_fill(self, fill)``,
+    need: ``on_start(self)``, ``on_bar(self, bar)`` or ``on_bars(self, bars)``, ``on_quote(self, quote)``, ``on_print(self, trade)`` (a
+    trade of the market), ``on_order(self, order, event)``, ``on_fill(self, fill)``,
     ``on_trade_opened/changed/closed(self, trade)``, ``on_session_open/close(self, symbol)``, ``on_stop(self)``. Only those that are
     written cost anything.
 
@@ -97,6 +98,14 @@ class Strategy:
     def bars(self, symbol: str, timeframe: str | None = None) -> History:
         """History of an instrument up to now: ``self.bars("SPY").close[-20:]``; without timeframe that of its execution feed."""
         return self._desk.history(symbol, timeframe)
+
+    def quotes(self, symbol: str) -> History:
+        """Quotes of an instrument up to now: ``self.quotes("EURUSD").bid[-20:]``, ``.ask``, ``.close`` (their middle), ``.time``."""
+        return self._desk.history(symbol, None, "quotes")
+
+    def prints(self, symbol: str) -> History:
+        """Trades of the market in an instrument up to now: ``self.prints("ES").price[-20:]``, ``.size``, ``.time``."""
+        return self._desk.history(symbol, None, "prints")
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, overload
 
 import numba
@@ -32,6 +33,7 @@ from fillwright.strategy.context_code import (
     BAR_CONTEXT,
     INSTANT_CONTEXT,
     MORE,
+    SERIES,
     make_bar_context,
     make_instant_context,
     record_reader,
@@ -64,6 +66,11 @@ _ENTRIES: dict[str, tuple[Any, Any]] = {
 }
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+)')
+
+
+@cache
+def _entry_addresses() -> dict[str, int]:
+    return {name: int(_get_jit_address(entry, signature)) for name, (entry, signature) in _ENTRIES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,12 +304,12 @@ class CompiledCall:
     def __init__(
         self, params: Mapping[str, Any], states: Mapping[str, Any], indicators: Mapping[str, Sequence[Any]], feeds: Records
     ) -> None:
-        handles = {name: drivers.HANDLE + number for number, name in enumerate(indicators)}
+        handles = {name: drivers.HANDLE + number * len(feeds) for number, name in enumerate(indicators)}
         self.params = _packed({**params, **handles}, skip=True)
         self.states = _packed(states, skip=False)
         self._kinds = {name: value.dtype if isinstance(value, np.ndarray) else type(value) for name, value in states.items()}
         self.kept: list[np.ndarray[Any, Any]] = []
-        self.series = np.zeros((max(len(indicators), 1), len(feeds), 2), np.int64)
+        self.series = np.zeros((max(len(indicators), 1), len(feeds), len(SERIES)), np.int64)
         for number, (name, arrays) in enumerate(indicators.items()):
             self._place_series(number, name, arrays, feeds)
 
@@ -322,7 +329,7 @@ class CompiledCall:
         for feed in range(len(feeds)):
             same = [k for k in own if feeds[k]["instrument"] == feeds[feed]["instrument"]]
             chosen = feed if feed in own else same[0] if same else next(iter(own)) if len(own) == 1 else -1
-            self.series[number, feed] = (own[chosen], chosen) if chosen >= 0 else (0, feed)
+            self.series[number, feed] = (own.get(feed, 0), own[chosen], chosen, 0) if chosen >= 0 else (0, 0, feed, 0)
 
     def attach(self, state: State, texts: Texts, units: Units) -> None:
         """Pin everything and hang it on the state's record."""
@@ -333,9 +340,9 @@ class CompiledCall:
         table = dict.fromkeys(names, 0)
         table |= {name: state.pin(codes) for name, codes in self.codes.items()}
         table["cells"] = state.pin(np.zeros(4 * len(state.instruments), np.int64))
-        table |= {name: int(_get_jit_address(entry, signature)) for name, (entry, signature) in _ENTRIES.items()}
+        table |= _entry_addresses()
         table |= {
-            "n_indicators": len(self.series) if self.kept else 0,
+            "n_series": self.series.size // len(SERIES) if self.kept else 0,
             "money_scale": 10**units.money_decimals,
             "tif": int(s["t_tif"]),
         }

@@ -17,6 +17,11 @@ class Context:
     close: float
     volume: float
     """Of the bar just closed (behind ``at(k)``: of the latest bar, NaN before the first); volume is NaN where there is none."""
+    bid: float
+    ask: float
+    bid_size: float
+    ask_size: float
+    """Of the quote just come, or at the close of the quote bar, whose prices above are the middle; NaN where there are none."""
     row: int
     """Number of the bar in its feed, from 0; -1 behind ``at(k)`` before the first bar."""
     feed: int

@@ -41,6 +41,10 @@ _PLACES = (*TABLE, *MORE)
 _RARE = frozenset(("trail", "take_profit", "stop_loss", "display", "after"))
 """Arguments of an order that need the entry ``extend``."""
 
+SERIES = ("own", "values", "feed", "")
+"""What is known of an indicator as seen from a feed: address of its values if they are of that very feed, else 0; address of its
+values or 0; the feed that they are of. Four words, so that an element is found by a shift."""
+
 
 class ContextType(types.Type):
     """Compiled twin of :class:`Context`; ``bar`` is False in ``on_bars``."""
@@ -136,17 +140,23 @@ class _Emitter:
 
     # -- indicators
 
+    def cell(self, handle: Any) -> Any:
+        """Address of what is known of an indicator as seen from this feed: a SERIES."""
+        index = self.builder.add(self.builder.sub(handle, self.word(HANDLE)), self.feed)
+        outside = self.builder.icmp_unsigned(">=", index, self.table("n_series"))
+        self.fail(outside, IndexError, "this is not an indicator: write p.<name of an indicator>, or a float as a level")
+        return self.element(self.scalar("indicators"), index, 8 * len(SERIES))
+
     def series(self, handle: Any) -> tuple[Any, Any]:
         """(address of the values or 0, row now) of an indicator as seen from this feed."""
-        number = self.builder.sub(handle, self.word(HANDLE))
-        outside = self.builder.icmp_unsigned(">=", number, self.table("n_indicators"))
-        self.fail(outside, IndexError, "this is not an indicator: write p.<name of an indicator>, or a float as a level")
-        cell = self.builder.add(self.builder.mul(number, self.scalar("n_feeds")), self.feed)
-        at = self.element(self.scalar("indicators"), cell, 16)
-        feed = self.load(at, 8)
+        return self.found(self.cell(handle))
+
+    def found(self, at: Any) -> tuple[Any, Any]:
+        """(address of the values or 0, row now) of a SERIES."""
+        feed = self.load(at, 8 * SERIES.index("feed"))
         own = self.builder.icmp_signed("==", feed, self.feed)
         row = self.where(self.builder.not_(own), lambda: self.builder.sub(self.feed_field("row", feed), self.word(1)), self.row)
-        return self.load(at, 0), row
+        return self.load(at, 8 * SERIES.index("values")), row
 
     def known(self, address: Any, row: Any) -> Any:
         """Whether there is a value at a row."""
@@ -158,23 +168,40 @@ class _Emitter:
         return self.load(self.element(address, row), 0, _FLOAT)
 
     def crossed(self, a: Any, b: Any, before: str, now: str) -> Any:
-        """Comparison of two series (or a series and a level) one bar ago and now; false where one is not known."""
-        address, row = self.series(a)
-        earlier = self.builder.sub(row, self.word(1))
-        known = self.known(address, earlier)
-        other = None
-        if b.type != _FLOAT:
-            other, other_row = self.series(b)
-            apart = self.builder.icmp_signed("!=", row, other_row)
-            self.fail(apart, ValueError, "a crossing needs two indicators of one timeframe")
-            known = self.builder.and_(known, self.builder.icmp_signed("!=", other, self.word(0)))
+        """Comparison of two series (or a series and a level) one bar ago and now; false where one is not known.
 
-        def compare() -> Any:
-            then, level = (b, b) if other is None else (self.value_at(other, earlier), self.value_at(other, row))
-            was = self.builder.fcmp_ordered(before, self.value_at(address, earlier), then)
-            return self.builder.and_(was, self.builder.fcmp_ordered(now, self.value_at(address, row), level))
+        Series of this very feed, which is nearly all, take a path of few instructions: it is walked on every bar.
+        """
+        cell, level = self.cell(a), b.type == _FLOAT
+        other = None if level else self.cell(b)
+        own = self.load(cell, 8 * SERIES.index("own"))
+        other_own = own if other is None else self.load(other, 8 * SERIES.index("own"))
+        there = self.builder.and_(*(self.builder.icmp_signed("!=", address, self.word(0)) for address in (own, other_own)))
+        near = self.builder.and_(there, self.builder.icmp_signed(">", self.row, self.word(0)))
+        answer = cgutils.alloca_once_value(self.builder, ir.Constant(ir.IntType(1), 0))
 
-        return self.where(known, compare, ir.Constant(ir.IntType(1), 0))
+        def compare(values: Any, others: Any, row: Any) -> None:
+            earlier = self.builder.sub(row, self.word(1))
+            then, level = (b, b) if others is None else (self.value_at(others, earlier), self.value_at(others, row))
+            was = self.builder.fcmp_ordered(before, self.value_at(values, earlier), then)
+            with self.builder.if_then(was):
+                self.builder.store(self.builder.fcmp_ordered(now, self.value_at(values, row), level), answer)
+
+        with self.builder.if_else(near, likely=True) as (nearby, afar):
+            with nearby:
+                compare(own, None if other is None else other_own, self.row)
+            with afar:
+                values, row = self.found(cell)
+                known = self.known(values, self.builder.sub(row, self.word(1)))
+                others = None
+                if other is not None:
+                    others, other_row = self.found(other)
+                    apart = self.builder.icmp_signed("!=", row, other_row)
+                    self.fail(apart, ValueError, "a crossing needs two indicators of one timeframe")
+                    known = self.builder.and_(known, self.builder.icmp_signed("!=", others, self.word(0)))
+                with self.builder.if_then(known):
+                    compare(values, others, row)
+        return self.builder.load(answer)
 
     # -- orders
 
@@ -276,6 +303,26 @@ def _column(name: str, scale: str) -> Callable[[_Emitter], Any]:
     return emit
 
 
+def _middle(name: str) -> Callable[[_Emitter], Any]:
+    """A price of the bar; of a quote or quote bar the middle of both sides."""
+
+    def emit(e: _Emitter) -> Any:
+        bids, asks = e.feed_field(name), e.feed_field(f"ask_{name}")
+
+        def middle() -> Any:
+            both = e.builder.add(e.load(e.element(bids, e.row), 0), e.load(e.element(asks, e.row), 0))
+            return e.ratio(both, e.builder.mul(e.instrument_field("price_scale"), e.word(2)))
+
+        return e.where(e.known(asks, e.row), middle, _column(name, "price_scale")(e))
+
+    return emit
+
+
+def _bid(e: _Emitter) -> Any:
+    quoted = e.known(e.feed_field("ask_close"), e.row)
+    return e.where(quoted, lambda: _column("close", "price_scale")(e), _nan())
+
+
 def _book(e: _Emitter) -> Any:
     """Number of the own book of the context's instrument."""
     return e.builder.add(e.builder.mul(e.scalar("t_strategy"), e.scalar("n_instruments")), e.feed_field("instrument"))
@@ -301,7 +348,11 @@ def _cash_total(e: _Emitter) -> Any:
 
 
 _READ: dict[str, Callable[[_Emitter], Any]] = {
-    **{name: _column(name, "price_scale") for name in ("open", "high", "low", "close")},
+    **{name: _middle(name) for name in ("open", "high", "low", "close")},
+    "bid": _bid,
+    "ask": _column("ask_close", "price_scale"),
+    "bid_size": _column("bid_size", "lot_scale"),
+    "ask_size": _column("ask_size", "lot_scale"),
     "volume": _column("volume", "lot_scale"),
     "row": lambda e: e.row,
     "feed": lambda e: e.feed,

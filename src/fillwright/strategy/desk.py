@@ -16,6 +16,8 @@ from numba.core.types import WrapperAddressProtocol
 from fillwright.config.rates import DURATION_UNITS, duration
 from fillwright.config.schema import Config
 from fillwright.data.bars import parse_timeframe
+from fillwright.data.header import fields_of
+from fillwright.data.kinds import Kind
 from fillwright.data.market import DAY_NS, Market, suggest
 from fillwright.data.zones import check_zone, from_wall, to_wall
 from fillwright.errors import StrategyError, UsageError
@@ -45,14 +47,19 @@ from fillwright.strategy.compiled import Compiled, Units, attach_compiled, names
 from fillwright.strategy.driver import Preparation, Recall
 from fillwright.strategy.recall import NotPlain, Packed, unpack
 from fillwright.strategy.source import source_digest
-from fillwright.strategy.views import Bar, Bars, Clock, History, Position, Series
+from fillwright.strategy.views import Bars, Clock, History, Position, Series, view_of
 from fillwright.strategy.watch import Watch
 from fillwright.trades.events import TradeWatch
 
 COLUMNS = ("open", "high", "low", "close", "volume")
+DATA_CALLBACKS: dict[Kind, str] = {"bars": "on_bar", "quote_bars": "on_bar", "quotes": "on_quote", "prints": "on_print"}
 _TRADE_CALLBACKS = tuple(dict.fromkeys(f"on_{kind}" for kind in TRADE_KINDS.values()))
 _NO_FILE = "the strategy asked for a checkpoint and none was taken: run.checkpoint.file names no file"
 _FILL_EVENTS = (int(OrderEvent.FILL_PART), int(OrderEvent.FILL_ALL))
+
+
+def _in_lots(column: str) -> bool:
+    return column == "volume" or column.endswith("size")
 
 
 class Callback(WrapperAddressProtocol):
@@ -134,7 +141,7 @@ class Desk:
         self.config = config
         self.symbols = tuple(instrument.symbol for instrument in market.instruments)
         self.money_scale = 10**config.account.money_decimals
-        self._clock = Clock([Bar(feed, market.instruments[feed.instrument]) for feed in market.feeds])
+        self._clock = Clock([view_of(feed, market.instruments[feed.instrument]) for feed in market.feeds])
         self._execution = {feed.symbol: number for number, feed in enumerate(market.feeds) if feed.execution}
         self._bars = Bars(self._clock, self._execution)
         self._histories: dict[tuple[str, str | None], History] = {}
@@ -187,7 +194,7 @@ class Desk:
             numbers = [argument for argument in arguments if not isinstance(argument, str)]
             wanted = dict(zip(function.inputs, texts, strict=False)) if texts else {key: key for key in function.inputs}
             columns = {key: self._column(feed, column) for key, column in wanted.items()}
-            scale = instrument.quantity_scale if "volume" in wanted.values() else instrument.price_scale
+            scale = instrument.quantity_scale if any(map(_in_lots, wanted.values())) else instrument.price_scale
             return function.compute(columns, scale, *numbers)
         inputs = [self._float_argument(argument, feed) for argument in arguments]
         values = self._call(function, inputs, name)
@@ -196,19 +203,21 @@ class Desk:
         return values
 
     def _column(self, feed: int, column: str) -> np.ndarray[Any, Any]:
-        if column not in COLUMNS:
-            raise UsageError(f"no column {column!r}", remedy=suggest(column, COLUMNS, "columns"))
-        values = getattr(self.market.feeds[feed], column)
+        data = self.market.feeds[feed]
+        known = (*COLUMNS, *fields_of(data.kind)) if data.kind != "bars" else COLUMNS
+        if column not in known:
+            raise UsageError(f"no column {column!r}", remedy=suggest(column, known, "columns"))
+        values = data.column(column)
         if values is None:
-            raise UsageError(f"{self.market.feeds[feed].symbol} has no {column} data")
-        return values  # type: ignore[no-any-return]
+            raise UsageError(f"{data.symbol} has no {column} data")
+        return values
 
     def _float_argument(self, argument: Any, feed: int) -> Any:
         if isinstance(argument, Series):
             return argument._arrays[feed]
         if isinstance(argument, str):
             instrument = self.market.instruments[self.market.feeds[feed].instrument]
-            scale = instrument.quantity_scale if argument == "volume" else instrument.price_scale
+            scale = instrument.quantity_scale if _in_lots(argument) else instrument.price_scale
             return self._column(feed, argument) / scale
         return argument
 
@@ -339,14 +348,28 @@ class Desk:
                 )
             function = on_bar or on_bars if form is None else form.given(facts_of(self.strategy, form, self.market, self.config))
             return self._attach_compiled(state, function, on_bars is not None)
-        mask = WANTS_BAR if "on_bar" in written else 0
+        handlers = self._handlers()
+        state.feeds["silent"][: len(handlers)] = [handler is None for handler in handlers]
+        mask = WANTS_BAR if written & set(DATA_CALLBACKS.values()) else 0
         mask |= WANTS_BARS if "on_bars" in written else 0
         mask |= WANTS_ORDER_EVENTS if written & {"on_order", "on_fill", *_TRADE_CALLBACKS} else 0
         self._trades = TradeWatch() if written & set(_TRADE_CALLBACKS) else None
         mask |= WANTS_SESSIONS if written & {"on_session_open", "on_session_close"} else 0
         mask |= WANTS_TIMERS if self._timers else 0
         state.scalars["mask"] = mask
-        return Callback(self._callback(mask))
+        return Callback(self._callback(mask, handlers))
+
+    def _handlers(self) -> list[Callable[[Any], object] | None]:
+        """What each feed is handed to; UsageError where data callbacks are written and none of them would ever be called."""
+        handlers = [getattr(self.strategy, DATA_CALLBACKS[feed.kind], None) for feed in self.market.feeds]
+        written = sorted({name for name in DATA_CALLBACKS.values() if hasattr(self.strategy, name)})
+        if written and not any(handlers):
+            kinds = ", ".join(sorted({feed.rows_word for feed in self.market.feeds}))
+            raise UsageError(
+                f"{self.name}.{written[0]} would never be called: the market has {kinds}",
+                remedy=f"write {DATA_CALLBACKS[self.market.feeds[0].kind]}",
+            )
+        return handlers
 
     def _attach_compiled(self, state: State, function: Any, on_bars: bool) -> Callable[..., Any]:
         indicators: dict[str, list[Any]] = {}
@@ -358,12 +381,11 @@ class Desk:
         units = Units(self.symbols, self.config.account.money_decimals, tuple(self._manager.tags), tuple(self._manager.rules))
         return attach_compiled(state, function, self.strategy.params, states, indicators, on_bars, units)
 
-    def _callback(self, mask: int) -> Callable[[int, int, int], int]:
+    def _callback(self, mask: int, handlers: Sequence[Callable[[Any], object] | None]) -> Callable[[int, int, int], int]:
         """The function that the kernel calls: an exception is kept and stops the run at this instant."""
         bars, clock = self._clock.bars, self._clock
-        on_bar = getattr(self.strategy, "on_bar", None)
-        if mask == WANTS_BAR and len(bars) == 1 and on_bar is not None:
-            only = bars[0]
+        if mask == WANTS_BAR and len(bars) == 1 and handlers[0] is not None:
+            only, on_bar = bars[0], handlers[0]
 
             def one_feed(address: int, feed: int, row: int) -> int:
                 only._row = row
@@ -383,7 +405,7 @@ class Desk:
                     bar._row = index
                     clock.bar = bar
                     clock.feed = kind
-                    on_bar(bar)  # type: ignore[misc]
+                    handlers[kind](bar)  # type: ignore[misc]
                 else:
                     self._other(kind, index)
             except BaseException as error:
@@ -415,9 +437,8 @@ class Desk:
 
     def _events_at(self, instant: int) -> Sequence[int]:
         """Feeds with a bar at an instant of the run."""
-        now = self.state.scalars["now"]
-        j = int(np.searchsorted(self.market.instants, now)) if self._timers else instant
-        return self.market.event_feed[self.market.offsets[j] : self.market.offsets[j + 1]]  # type: ignore[return-value]
+        offsets = self.state.kept[1]
+        return self.market.event_feed[offsets[instant] : offsets[instant + 1]]  # type: ignore[return-value]
 
     def _order_event(self, row: int) -> None:
         strategy: Any = self.strategy
@@ -479,11 +500,19 @@ class Desk:
         there = ", ".join(bar.timeframe for bar in self._clock.bars if bar.symbol == symbol)
         raise UsageError(f"{symbol} has no bars of {timeframe}", remedy=f"it has: {there}")
 
-    def history(self, symbol: str, timeframe: str | None) -> History:
+    def feed_of(self, symbol: str, kind: Kind) -> int:
+        """Number of the feed of a kind; UsageError where there is none."""
+        index = self.market.instrument_index(symbol)
+        for number, feed in enumerate(self.market.feeds):
+            if feed.instrument == index and feed.kind == kind:
+                return number
+        raise UsageError(f"{symbol} has no {kind}", remedy=f"it has: {self.market.execution_feed(index).rows_word}")
+
+    def history(self, symbol: str, timeframe: str | None, kind: Kind | None = None) -> History:
         """History of a feed, made once."""
-        key = (symbol, timeframe)
+        key = (symbol, kind or timeframe)
         if key not in self._histories:
-            number = self.feed(symbol, timeframe)
+            number = self.feed_of(symbol, kind) if kind else self.feed(symbol, timeframe)
             feed = self.market.feeds[number]
             self._histories[key] = History(feed, number, self.market.instruments[feed.instrument], self._clock)
         return self._histories[key]

@@ -67,12 +67,18 @@ def past(address, feed, rows, column, index):  # type: ignore[no-untyped-def]
             raise ValueError("there is no volume data")
         return load_int64(f["volume"], rows, k) / instrument["lot_scale"]
     values = f["open"]
+    asks = f["ask_open"]
     if column == 1:
         values = f["high"]
+        asks = f["ask_high"]
     elif column == 2:
         values = f["low"]
+        asks = f["ask_low"]
     elif column == 3:
         values = f["close"]
+        asks = f["ask_close"]
+    if asks != 0:
+        return (load_int64(values, rows, k) + load_int64(asks, rows, k)) / (2 * instrument["price_scale"])
     return load_int64(values, rows, k) / instrument["price_scale"]
 
 

@@ -105,6 +105,95 @@ class Bar:
         return f"Bar({self.symbol} {self.timeframe} {self.time}: {self.open:g} {self.high:g} {self.low:g} {self.close:g})"
 
 
+class QuoteBar(Bar):
+    """The latest bar of bid and ask of one feed, handed out like a :class:`Bar`, whose prices are the middle.
+
+    ``bid`` and ``ask`` are the last ones, ``bid_size`` and ``ask_size`` what was offered there (NaN where the data have no sizes).
+    """
+
+    __slots__ = ("_ask_high", "_ask_low", "_ask_open", "_asks", "_sizes")
+
+    def __init__(self, feed: Feed, instrument: Instrument) -> None:
+        super().__init__(feed, instrument)
+        self._asks = _memory(feed.ask_close)
+        self._ask_open, self._ask_high, self._ask_low = map(_memory, (feed.ask_open, feed.ask_high, feed.ask_low))
+        self._sizes = [None if sizes is None else _memory(sizes) for sizes in (feed.bid_size, feed.ask_size)]
+
+    def _middle(self, bids: Any, asks: Any) -> float:
+        return (bids[self._row] + asks[self._row]) / (2 * self._scale)  # type: ignore[no-any-return]
+
+    @property
+    def open(self) -> float:
+        """First middle of bid and ask."""
+        return self._middle(self._open, self._ask_open)
+
+    @property
+    def high(self) -> float:
+        """Middle of the highest bid and the highest ask."""
+        return self._middle(self._high, self._ask_high)
+
+    @property
+    def low(self) -> float:
+        """Middle of the lowest bid and the lowest ask."""
+        return self._middle(self._low, self._ask_low)
+
+    @property
+    def close(self) -> float:
+        """Last middle of bid and ask."""
+        return self._middle(self._close, self._asks)
+
+    mid = close
+
+    @property
+    def bid(self) -> float:
+        """Last bid."""
+        return self._close[self._row] / self._scale  # type: ignore[no-any-return]
+
+    @property
+    def ask(self) -> float:
+        """Last ask."""
+        return self._asks[self._row] / self._scale  # type: ignore[no-any-return]
+
+    @property
+    def bid_size(self) -> float:
+        """Quantity offered at the bid, NaN where the data have none."""
+        return math.nan if self._sizes[0] is None else self._sizes[0][self._row] / self._lot_scale
+
+    @property
+    def ask_size(self) -> float:
+        """Quantity offered at the ask, NaN where the data have none."""
+        return math.nan if self._sizes[1] is None else self._sizes[1][self._row] / self._lot_scale
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.symbol} {self.time}: {self.bid:g} {self.ask:g})"
+
+
+class Print(Bar):
+    """The latest trade of the market, handed out like a :class:`Bar`: ``price`` and ``size``."""
+
+    __slots__ = ()
+
+    @property
+    def price(self) -> float:
+        """Price of the trade."""
+        return self._close[self._row] / self._scale  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> float:
+        """Quantity traded, NaN where the data have none."""
+        return math.nan if self._volume is None else self._volume[self._row] / self._lot_scale
+
+    def __repr__(self) -> str:
+        return f"Print({self.symbol} {self.time}: {self.price:g})"
+
+
+def view_of(feed: Feed, instrument: Instrument) -> Bar:
+    """The view that a strategy is handed for the rows of a feed."""
+    if feed.ask_close is not None:
+        return QuoteBar(feed, instrument)
+    return Print(feed, instrument) if feed.kind == "prints" else Bar(feed, instrument)
+
+
 class _NoBar(Bar):
     """Before the first bar of a feed: all prices are NaN, its index is -1 and its time 1970."""
 
@@ -266,10 +355,11 @@ class History:
     def _column(self, name: str) -> Past:
         known = self._floats.get(name)
         if known is None:
-            values = getattr(self._feed, name)
+            values = self._feed.column(name)
             if values is None:
                 raise UsageError(f"{self._feed.symbol} has no {name} data")
-            scale = self._instrument.quantity_scale if name == "volume" else self._instrument.price_scale
+            in_lots = name == "volume" or name.endswith("size")
+            scale = self._instrument.quantity_scale if in_lots else self._instrument.price_scale
             known = self._floats[name] = values / scale
             known.setflags(write=False)
         return Past(known, self._clock, self._number)
@@ -298,6 +388,26 @@ class History:
     def volume(self) -> Past:
         """Traded quantities."""
         return self._column("volume")
+
+    @property
+    def bid(self) -> Past:
+        """Bids, of quotes."""
+        return self._column("bid")
+
+    @property
+    def ask(self) -> Past:
+        """Asks, of quotes."""
+        return self._column("ask")
+
+    @property
+    def price(self) -> Past:
+        """Prices, of prints."""
+        return self._column("price")
+
+    @property
+    def size(self) -> Past:
+        """Sizes, of prints."""
+        return self._column("size")
 
     @property
     def time(self) -> np.ndarray[Any, Any]:

@@ -12,7 +12,8 @@ Prices are averages of fills weighted by quantity, half to even. Under average b
 Excursions (``mae``, ``mfe``) are measured against the average entry price on the execution feed's bars. Bars strictly
 between entry and exit count with low and high. The entry bar counts fully after a fill at its open, else with its close
 only: what came after the fill inside the bar cannot be known from its extremes. The exit bar counts with the exit price
-only, unless the exit was at its close, then fully. An open trade runs to the close of the last bar.
+only, unless the exit was at its close, then fully. An open trade runs to the close of the last bar. Where there are quotes, the
+side counts that would close the trade: the bid of a long one, the ask of a short one.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fillwright.journal import Ints, Records, RunRecord
-from fillwright.model.codes import Lots, Stage, TradeGrouping, TradeStatus
+from fillwright.model.codes import Lots, Side, Stage, TradeGrouping, TradeStatus
 from fillwright.model.columns import TRADES
-from fillwright.portfolio import Portfolio, mul_div
+from fillwright.portfolio import Portfolio, half_even, mul_div
 from fillwright.trades.events import first_fills
 
 _BLOCK = 256
@@ -111,7 +112,7 @@ def _ends(record: RunRecord, pieces: _Pieces, out: Records) -> None:
     fills, orders, closes = (record.tables[name] for name in ("fills", "orders", "lot_closes"))
     first = np.full(pieces.count, len(fills), np.int64)
     np.minimum.at(first, pieces.entry_trade, pieces.entry_fill)
-    last = np.full(pieces.count, -1, np.int64)
+    last = np.zeros(pieces.count, np.int64)
     np.maximum.at(last, pieces.exit_trade, closes["fill_id"])
     is_open = np.zeros(pieces.count, np.bool_)
     is_open[pieces.rest_trade] = True
@@ -149,7 +150,7 @@ def _sums(record: RunRecord, view: Portfolio, pieces: _Pieces, out: Records, how
     else:
         np.add.at(cost, pieces.entry_trade, slip_open[pieces.entry_fill])
     out["gross_pnl"], out["fees"], out["slippage_cost"] = gross, fees, cost
-    out["net_pnl"] = gross - fees + out["financing"]
+    out["net_pnl"] = gross - fees
 
 
 def unrealised(record: RunRecord, view: Portfolio) -> Ints:
@@ -168,7 +169,7 @@ def unrealised(record: RunRecord, view: Portfolio) -> Ints:
         for strategy in np.unique(lots["strategy"][mine]).tolist():
             rows = mine[lots["strategy"][mine] == strategy]
             quantity = lots["side"][rows] * lots["remaining"][rows]
-            total = int(mul_div(np.array([mark]), np.array([int(quantity.sum()) * mul]), div)[0])
+            total = half_even(mark * int(quantity.sum()) * mul, div)
             value[rows] = share(total, lots["remaining"][rows].tolist())
     value[rest] -= lots["cost"][rest]
     return value
@@ -178,19 +179,14 @@ def share(total: int, quantities: list[int]) -> list[int]:
     """A whole number split by quantity, in order, each part half to even of what is left; the parts add up to it."""
     parts, left = [], sum(quantities)
     for quantity in quantities:
-        part = total if quantity == left else _half_even(total * quantity, left)
+        part = total if quantity == left else half_even(total * quantity, left)
         parts.append(part)
         total, left = total - part, left - quantity
     return parts
 
 
-def _half_even(number: int, divisor: int) -> int:
-    quotient, rest = divmod(number, divisor)
-    return quotient + (2 * rest > divisor or (2 * rest == divisor and quotient & 1))
-
-
 def _slippage(record: RunRecord, view: Portfolio) -> tuple[Ints, Ints]:
-    """What the steps of the price cost, as money: (of each fill's opening part, of each lot close's closing part)."""
+    """What the steps of the price cost, as money: (of each fill's opening part, if any, of each lot close's closing part)."""
     fills, closes = record.tables["fills"], record.tables["lot_closes"]
     steps = fills["side"] * (fills["spread"] + fills["slippage"] + fills["impact"] + fills["limit"] + fills["tick"])
     total = np.zeros(len(fills), np.int64)
@@ -201,8 +197,7 @@ def _slippage(record: RunRecord, view: Portfolio) -> tuple[Ints, Ints]:
         total[rows] = mul_div(steps[rows], fills["quantity"][rows] * mul, div)
     opened = fills["quantity"] - fills["closing_quantity"]
     pieces = np.bincount(closes["fill_id"], minlength=len(fills)) + (opened > 0)
-    slip_open = np.where(opened > 0, total, 0)
-    slip_close = total[closes["fill_id"]]
+    slip_open, slip_close = total.copy(), total[closes["fill_id"]]
     # Only fills with several pieces are shared out one by one: their lot closes in order, then what they opened.
     shared = np.flatnonzero(pieces[closes["fill_id"]] > 1)
     by_fill: dict[int, list[int]] = {}
@@ -230,7 +225,7 @@ def _take_out(record: RunRecord, slip_open: Ints) -> tuple[Ints, Ints]:
             money[waiting[1]] += int(slip_open[waiting[0]])
             quantity[waiting[1]] += waiting[2]
             waiting = next(entries, None)
-        part = money[lot] if closed == quantity[lot] else _half_even(money[lot] * closed, quantity[lot])
+        part = half_even(money[lot] * closed, quantity[lot])
         money[lot] -= part
         quantity[lot] -= closed
         taken[row] = part
@@ -273,7 +268,7 @@ def _average(count: int, trade: Ints, price: Ints, quantity: Ints) -> Ints:
         money, lots = sums.get(mine, (0, 0))
         sums[mine] = money + int(price[row]) * int(quantity[row]), lots + int(quantity[row])
     for mine, (money, lots) in sums.items():
-        out[mine] = _half_even(money, lots)
+        out[mine] = half_even(money, lots)
     return out
 
 
@@ -285,7 +280,7 @@ def _excursions(record: RunRecord, view: Portfolio, out: Records) -> None:
         trades = out[rows]
         feed = record.market.execution_feed(instrument)
         closed = trades["status"] == TradeStatus.CLOSED
-        exit_fill = np.maximum(trades["exit_fill"], 0)
+        exit_fill = trades["exit_fill"]  # -1, a fill like any other, where what follows is of closed trades only
         entry_bar = np.searchsorted(feed.close_time, fills["instant"][trades["entry_fill"]], "left")
         end = int(record.instants[-1]) if len(record.instants) else 0
         last_bar = int(np.searchsorted(feed.close_time, end, "right")) - 1
@@ -299,12 +294,17 @@ def _excursions(record: RunRecord, view: Portfolio, out: Records) -> None:
         exit_price = np.where(closed, fills["price"][exit_fill], trades["exit_price"])
         low, high = exit_price.copy(), exit_price.copy()
         inside = np.flatnonzero(start < stop)
-        low[inside] = np.minimum(low[inside], _extreme(np.minimum, feed.low, start[inside], stop[inside]))
-        high[inside] = np.maximum(high[inside], _extreme(np.maximum, feed.high, start[inside], stop[inside]))
         later = np.flatnonzero(~at_open & (exit_bar > entry_bar))
-        close = feed.close[entry_bar[later]]
-        low[later], high[later] = np.minimum(low[later], close), np.maximum(high[later], close)
-        entry, is_long = trades["entry_price"], trades["side"] > 0
+        entry, is_long = trades["entry_price"], trades["side"] == Side.BUY
+        for side in (is_long, ~is_long):
+            lowest, highest, close = feed.low, feed.high, feed.close
+            if side is not is_long and feed.ask_close is not None:  # what a short position would be closed at
+                lowest, highest, close = feed.ask_low, feed.ask_high, feed.ask_close  # type: ignore[assignment]
+            some = inside[side[inside]]
+            low[some] = np.minimum(low[some], _extreme(np.minimum, lowest, start[some], stop[some]))
+            high[some] = np.maximum(high[some], _extreme(np.maximum, highest, start[some], stop[some]))
+            some = later[side[later]]
+            low[some], high[some] = np.minimum(low[some], close[entry_bar[some]]), np.maximum(high[some], close[entry_bar[some]])
         out["bars_held"][rows] = exit_bar - entry_bar
         out["mae"][rows] = np.minimum(0, np.where(is_long, low - entry, entry - high))
         out["mfe"][rows] = np.maximum(0, np.where(is_long, high - entry, entry - low))

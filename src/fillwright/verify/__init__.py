@@ -84,18 +84,21 @@ def _recompute(base: Path, market: MarketData | None) -> Audit:
         if market is not None:
             check_data(audit, ledger, balances, market)
     except CheckFailed as error:
-        said = [check.detail for check in audit.checks if not check.ok]
-        if not said:
-            raise
-        raise CheckFailed(f"{error.message} (found before: {'; '.join(said)})", where=error.where, remedy=error.remedy) from error
+        raise CheckFailed(f"{error.message}{_found(audit)}", where=error.where, remedy=error.remedy) from error
     except (KeyError, IndexError, ValueError, ZeroDivisionError, OverflowError) as error:
         # Inputs that no run writes; say so rather than show where our arithmetic stumbled over them.
         raise CheckFailed(
-            f"holds values that no run writes ({type(error).__name__}: {error})", where=str(base),
+            f"holds values that no run writes ({type(error).__name__}: {error}){_found(audit)}", where=str(base),
             remedy="a file was changed; verify with hashes names it",
         ) from error  # fmt: skip
     _everything(audit)
     return audit
+
+
+def _found(audit: Audit) -> str:
+    """What was wrong before the checks could not go on, in words for the end of a message."""
+    said = [check.detail for check in audit.checks if not check.ok]
+    return f" (found before: {'; '.join(said)})" if said else ""
 
 
 def _ids(audit: Audit) -> None:

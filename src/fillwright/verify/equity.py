@@ -76,7 +76,7 @@ def check_equity(audit: Audit, ledger: Ledger, money: Array, quantity: Array) ->
             equity, cash_base = equity + balance, cash_base + cash
             continue
         missing = np.flatnonzero((balance != 0) & (rate == 0))
-        wrong += [f"marks.parquet: no rate of {currency.code} at row {row} of equity.parquet" for row in missing[:9].tolist()]
+        wrong += [f"marks.parquet: no rate of {currency.code} at row {row} of equity.parquet" for row in missing.tolist()]
         divisor = 10 ** (FX_DECIMALS + currency.decimals - folder.currencies[0].decimals)
         equity = equity + product(balance, rate, 1, divisor)
         cash_base = cash_base + product(cash, rate, 1, divisor)
@@ -101,7 +101,7 @@ def _position_values(folder: Folder, postings: _Postings, marks: Known, instants
     m = len(instants)
     values: list[Array] = [np.zeros(m, np.int64) for _ in folder.currencies]
     rows = np.flatnonzero(postings.is_position)
-    order = rows[np.lexsort((rows, postings.strategy[rows], postings.symbol[rows]))]
+    order = rows[np.lexsort((postings.strategy[rows], postings.symbol[rows]))]
     for part in _groups(postings.symbol[order], postings.strategy[order]):
         mine = order[part]
         symbol = int(postings.symbol[mine[0]])
@@ -115,23 +115,18 @@ def _position_values(folder: Folder, postings: _Postings, marks: Known, instants
         start = int(where[0])
         lots = np.repeat(held[last], np.diff(np.append(where[last], m)))
         mark = marks.at(symbol, instants)[start:]
-        blind = np.flatnonzero((mark == 0) & (lots != 0))[:9] + start
+        blind = np.flatnonzero((mark == 0) & (lots != 0)) + start
         wrong += [f"marks.parquet: no mark of {instrument.symbol} at row {row} of equity.parquet" for row in blind.tolist()]
         value = product(mark, lots, instrument.mul, instrument.div)
-        whole = values[instrument.currency]
-        if value.dtype == object and whole.dtype != object:
-            whole = values[instrument.currency] = whole.astype(object)
-        whole[start:] += value
+        values[instrument.currency] = values[instrument.currency] + np.append(np.zeros(start, np.int64), value)
     return values
 
 
-def _groups(*keys: Array) -> Iterator[slice]:
-    """Slices of equal keys in sorted arrays."""
-    if not len(keys[0]):
+def _groups(first: Array, second: Array) -> Iterator[slice]:
+    """Slices of equal pairs in sorted arrays."""
+    if not len(first):
         return
-    change = np.zeros(len(keys[0]) - 1, np.bool_)
-    for key in keys:
-        change |= key[1:] != key[:-1]
-    bounds = [0, *(np.flatnonzero(change) + 1).tolist(), len(keys[0])]
+    change = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    bounds = [0, *(np.flatnonzero(change) + 1).tolist(), len(first)]
     for a, b in zip(bounds[:-1], bounds[1:], strict=True):
         yield slice(a, b)

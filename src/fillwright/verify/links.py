@@ -11,8 +11,8 @@ SHARED = ("order_id", "instant", "time", "reported_at")
 """Columns that a fill has in common with its event."""
 
 TERMS = ("quantity", "limit_price", "stop_price")
-CHANGES = ("replace_request", "replace", "shrink")
-"""Events that may change an order's terms."""
+REPLACES = ("replace_request", "replace")
+"""Events that may change an order's terms; its quantity may shrink besides."""
 
 
 def check_links(audit: Audit) -> None:
@@ -27,7 +27,7 @@ def check_links(audit: Audit) -> None:
 
 
 def _terms(audit: Audit) -> None:
-    """Total quantity, limit and stop change by a replace or shrinking only; an order ends with those of its last event.
+    """Total quantity, limit and stop change by a replace only, the quantity by shrinking too; an order ends with those of its last event.
 
     The prices of a trailing order move with the market, without an event.
     """
@@ -38,11 +38,11 @@ def _terms(audit: Audit) -> None:
     trails = set(np.flatnonzero(folder["orders"]["trail_unit"] != 0).tolist())
     wrong = []
     for column in TERMS:
-        free = trails if column != "quantity" else set()
+        free, changes = (set(), (*REPLACES, "shrink")) if column == "quantity" else (trails, REPLACES)
         now: dict[int, int] = {}
         values = folder.units("order_events", column).tolist()
         for row, (order, name) in enumerate(zip(orders, names, strict=True)):
-            if order not in free and name not in CHANGES and now.get(order, values[row]) != values[row]:
+            if order not in free and name not in changes and now.get(order, values[row]) != values[row]:
                 wrong.append(f"order_events.parquet row {row} column {column}: {name} does not change it")
             if name != "replace_request":
                 now[order] = values[row]

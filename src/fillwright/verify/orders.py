@@ -17,7 +17,7 @@ class _Life:
 
     status: str = "initialized"
     flags: int = 0
-    fixed: int = -1
+    fixed: int | None = None
     quantity: int = 0
     cum: int = 0
     reason: str = "none"
@@ -60,7 +60,7 @@ def check_orders(audit: Audit, notional: list[int], price: Array) -> None:
         audit.column("order_events", column, expected)
     # An order without events (the run stopped before the first) has only the flags that it was made with.
     flags = folder["orders"]["flags"].tolist()
-    fixed = [life.fixed if life.fixed >= 0 else flag & ~MOVING for life, flag in zip(lives, flags, strict=True)]
+    fixed = [flag & ~MOVING if life.fixed is None else life.fixed for life, flag in zip(lives, flags, strict=True)]
     totals = folder.units("orders", "quantity")
     for column, values in (
         ("status", [life.status for life in lives]),
@@ -96,7 +96,7 @@ def _replay(folder: Folder, notional: list[int], price: Array) -> tuple[list[_Li
         if after is None:
             said.illegal.append(f"order_events.parquet row {row} column event: {event} of order {order} when {before}")
             after = before
-        if life.fixed < 0:
+        if life.fixed is None:
             # Bits that no event moves, and being held, are facts of a new order.
             life.fixed, life.flags = int(flags) & ~MOVING, int(flags) & HELD
         if event in FILLS:

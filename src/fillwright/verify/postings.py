@@ -8,8 +8,8 @@ from fillwright.verify.audit import Audit
 from fillwright.verify.ledger import Ledger
 from fillwright.verify.reading import Array, Folder
 
-_Row = tuple[int, int, str, str | None, int, int, int, int]
-"""Fill, instant, account, strategy, instrument (-1 = none), currency, money and lots."""
+_Row = tuple[int, int, str, str | None, int | None, int, int, int]
+"""Fill, instant, account, strategy, instrument, currency, money and lots."""
 
 
 def check_postings(audit: Audit, ledger: Ledger) -> tuple[Array, Array]:
@@ -25,7 +25,7 @@ def check_postings(audit: Audit, ledger: Ledger) -> tuple[Array, Array]:
     for row, (fill, instant, account, strategy, symbol, currency, amount, moved) in zip(booked.tolist(), must, strict=False):
         columns["fill_id"][row], columns["instant"][row] = fill, instant
         columns["account"][row], columns["strategy"][row] = account, strategy
-        columns["symbol"][row] = folder.instruments[symbol].symbol if symbol >= 0 else None
+        columns["symbol"][row] = None if symbol is None else folder.instruments[symbol].symbol
         columns["currency"][row] = folder.currencies[currency].code
         money[row], lots[row] = amount, moved
     _deposits(audit, columns, money, lots)
@@ -44,9 +44,9 @@ def _of_fills(folder: Folder, ledger: Ledger) -> list[_Row]:
     for fill, (side, symbol) in enumerate(zip(ledger.side, ledger.symbol, strict=True)):
         currency = folder.instruments[symbol].currency
         signed, moved, fee = side * ledger.notional[fill], side * ledger.quantity[fill], ledger.fee[fill]
-        parts = [("cash", -1, -signed, 0), ("trading", symbol, signed, -moved), ("position", symbol, 0, moved)]
+        parts = [("cash", None, -signed, 0), ("trading", symbol, signed, -moved), ("position", symbol, 0, moved)]
         if fee:
-            parts += [("cash", -1, -fee, 0), ("fees", symbol, fee, 0)]
+            parts += [("cash", None, -fee, 0), ("fees", symbol, fee, 0)]
         head = fill, ledger.instant[fill]
         rows += [(*head, account, ledger.strategy[fill], of, currency, money, lots) for account, of, money, lots in parts]
     return rows
@@ -76,12 +76,12 @@ def _deposits(audit: Audit, columns: dict[str, Array], money: Array, lots: Array
 def _entry_numbers(fills: Array, money: Array) -> Array:
     """Each fill is one entry; rows without a fill are one as soon as their money is balanced."""
     numbers = np.zeros(len(fills), np.int64)
-    number, open_money, before = -1, 0, -1
+    number = open_money = 0
     for row, (fill, amount) in enumerate(zip(fills.tolist(), money.tolist(), strict=True)):
-        if fill != before or (fill < 0 and open_money == 0):
+        if row and (fill != fills[row - 1] or (fill < 0 and open_money == 0)):
             number += 1
             open_money = 0
-        numbers[row], before = number, fill
+        numbers[row] = number
         open_money += amount
     return numbers
 
@@ -96,9 +96,8 @@ def _entries(audit: Audit) -> None:
         order = np.lexsort((per, sheet["entry"]))
         entry, kind = sheet["entry"][order], per[order]
         starts = np.flatnonzero(np.append(True, (entry[1:] != entry[:-1]) | (kind[1:] != kind[:-1])))[: len(order)]
-        sums = np.add.reduceat(values[order], starts) if len(order) else values
-        if column == "quantity":
-            sums = np.where(kind[starts] < 0, 0, sums) if len(order) else sums
-        for place in np.flatnonzero(sums).tolist():
+        sums = np.add.reduceat(values[order], starts)
+        # Lots without an instrument, and money without a currency, are named as what they are.
+        for place in np.flatnonzero((sums != 0) & (kind[starts] >= 0)).tolist():
             wrong.append(f"postings.parquet column {column}: entry {int(entry[starts[place]])} sums to {sums[place]}, not 0")
     audit.say("postings.entries", sheet.rows, wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -46,12 +47,10 @@ def check_trades(audit: Audit, ledger: Ledger) -> None:
 
 def _last_marks(folder: Folder, ledger: Ledger) -> dict[int, int]:
     """The last mark of each instrument; where a fill came after the last stored instant (the run failed), its price."""
-    symbols, prices = folder.symbols("marks").tolist(), folder.units("marks", "price").tolist()
-    last = {symbol: int(price) for symbol, price in zip(symbols, prices, strict=True) if symbol >= 0}
+    last = dict(zip(folder.symbols("marks").tolist(), map(int, folder.units("marks", "price")), strict=True))
     instants = folder["equity"]["instant"]
-    end = int(instants[-1]) if len(instants) else 0
-    fills = zip(ledger.symbol, ledger.price, ledger.instant, strict=True)
-    return last | {symbol: price for symbol, price, instant in fills if instant > end}
+    late = np.searchsorted(instants, np.array(ledger.instant, np.int64), "left") == len(instants)
+    return last | {ledger.symbol[fill]: ledger.price[fill] for fill in np.flatnonzero(late).tolist()}
 
 
 def _unrealised(folder: Folder, ledger: Ledger, marks: dict[int, int]) -> dict[int, int]:
@@ -86,25 +85,22 @@ class _Slippage:
             parts = [ledger.closes[row].quantity for row in rows] + ([opened] if opened else [])
             shared = shares(total, parts)
             self.closing.update(zip(rows, shared, strict=False))
-            self.opening[fill] = shared[-1] if opened else 0
+            if opened:
+                self.opening[fill] = shared[-1]
 
     def taken(self, ledger: Ledger, lot: Lot) -> tuple[dict[int, int], int]:
         """The entries' cost taken out of a lot like its cost: (by row of lot_closes, what is left)."""
         money = quantity = 0
-        entries = iter([*lot.entries, (len(ledger.side), 0)])
-        fill, put_in = next(entries)
+        entries = deque(lot.entries)
         out = {}
         for row in lot.closes:
             close = ledger.closes[row]
-            while fill < close.fill:
+            while entries and entries[0][0] < close.fill:
+                fill, put_in = entries.popleft()
                 money, quantity = money + self.opening[fill], quantity + put_in
-                fill, put_in = next(entries)
             out[row] = money if close.quantity == quantity else half_even(money * close.quantity, quantity)
             money, quantity = money - out[row], quantity - close.quantity
-        while fill < len(ledger.side):
-            money += self.opening[fill]
-            fill, put_in = next(entries)
-        return out, money
+        return out, money + sum(self.opening[fill] for fill, _ in entries)
 
 
 def _add_close(ledger: Ledger, trade: _Trade, row: int, slippage: _Slippage) -> None:
@@ -156,25 +152,21 @@ def _flat_to_flat(ledger: Ledger, slippage: _Slippage, gains: dict[int, int]) ->
 
 
 def _fill_to_fill(ledger: Ledger, slippage: _Slippage, gains: dict[int, int]) -> list[_Trade]:
-    found: list[tuple[tuple[int, int, int], _Trade]] = []
+    found: list[tuple[tuple[int, int], _Trade]] = []
     for lot in ledger.lots:
         taken, left = slippage.taken(ledger, lot)
         for row in lot.closes:
             trade = _Trade(lot.key, lot.side, entries=[(lot.open_fill, ledger.closes[row].quantity)], slippage=taken[row])
             _add_close(ledger, trade, row, slippage)
-            found.append(((lot.open_fill, 0, row), trade))
+            found.append(((lot.open_fill, row), trade))
         if lot.remaining:
             trade = _Trade(lot.key, lot.side, entries=[(lot.open_fill, lot.remaining)], slippage=left)
             _add_open(trade, lot, gains)
-            found.append(((lot.open_fill, 1, 0), trade))
+            found.append(((lot.open_fill, len(ledger.closes)), trade))
     return [trade for _, trade in sorted(found, key=lambda item: item[0])]
 
 
 def _average(ledger: Ledger, pieces: list[tuple[int, int]]) -> int:
-    if not pieces:
-        return 0
-    if len(pieces) == 1:
-        return ledger.price[pieces[0][0]]
     return half_even(sum(ledger.price[fill] * lots for fill, lots in pieces), sum(lots for _, lots in pieces))
 
 
@@ -192,12 +184,12 @@ def _compare(audit: Audit, ledger: Ledger, trades: list[_Trade], marks: dict[int
     rules, tags = orders["rule_id"], orders["tag"]
     entry = [min(fill for fill, _ in trade.entries) for trade in trades]
     leave = [-1 if trade.is_open else max(fill for fill, _ in trade.exits) for trade in trades]
-    closed = [fill >= 0 for fill in leave]
+    closed = [not trade.is_open for trade in trades]
     pairs = list(zip(leave, closed, strict=True))
     columns: dict[str, Sequence[int] | Sequence[str | None]] = {
         "strategy": [trade.key[0] for trade in trades],
         "symbol": [folder.instruments[trade.key[1]].symbol for trade in trades],
-        "side": ["buy" if trade.side > 0 else "sell" for trade in trades],
+        "side": ["buy" if trade.side == 1 else "sell" for trade in trades],
         "quantity": [sum(lots for _, lots in trade.entries) for trade in trades],
         "entry_time": [times[fill] for fill in entry],
         "entry_price": [_entry_price(folder, ledger, trade) for trade in trades],
