@@ -203,3 +203,21 @@ def test_entries_are_called_by_compiled_code_too() -> None:
     assert advance.advance(state.address, ask) == DONE
     assert int(s["intents"]) == 30
     assert np.array_equal(state.table("orders")["decided_at"], market.instants)
+
+
+def test_helpers_are_compiled_once_for_all_whole_numbers() -> None:
+    """Constants, narrow columns and wide ones: one copy each, or compiling the kernel takes twice as long."""
+    row = np.dtype([("byte", np.int8), ("half", np.int32), ("word", np.int64)])
+
+    def add(a, b):  # type: ignore[no-untyped-def]
+        return a + b
+
+    helper: Any = _jit.jit(add)
+
+    @numba.njit
+    def total(record):  # type: ignore[no-untyped-def]
+        return helper(0, record["byte"]) + helper(record["half"], 7) + helper(record["word"], record["byte"])
+
+    rows = np.array([(-128, 2**31 - 1, 2**40)], row)
+    assert total(rows[0]) == -128 + 2**31 - 1 + 7 + 2**40 - 128
+    assert helper.signatures == [(types.int64, types.int64)]

@@ -39,11 +39,11 @@ KERNEL: dict[str, tuple[str, ...]] = {
     "kernel/margin.py": ("kernel/test_money.py",),
     "kernel/models.py": ("kernel/test_money.py",),
 }
-ANALYSIS = {
+ANALYSIS: dict[str, tuple[str, ...]] = {
     "portfolio.py": ("trades/test_portfolio.py",),
     "trades/grouping.py": ("trades/test_trades.py",),
     "result/identity.py": ("result/test_proof.py",),
-    "result/certificate.py": ("result/test_proof.py",),
+    "result/certificate.py": ("result/test_certificate.py", "result/test_proof.py"),
 }
 VERIFY: dict[str, tuple[str, ...]] = {
     "verify/links.py": ("verify/test_order_checks.py",),

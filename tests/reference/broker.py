@@ -73,6 +73,7 @@ class Live:
     fee_raw: int = 0
     reserved: int = 0
     met: bool = False  # has met the market
+    asked: int = 0  # replaces on their way
     since: int = 0  # price at which its entry released it on the segment under way
     display_quantity: int = 0  # shown part of an iceberg
     shown: int = 0  # what is left of it
@@ -118,7 +119,7 @@ class Live:
 
 @dataclass(eq=False)
 class Queued:
-    """A command on its way to the broker. ``quantity``, ``limit``, ``stop`` are the result that a replace asks for."""
+    """A command on its way to the broker. ``quantity``, ``limit``, ``stop`` are what a replace asks for, 0 = nothing."""
 
     what: str  # new, cancel, replace
     order: Live
@@ -431,27 +432,28 @@ class Broker:
 
     def _arrive_replace(self, order: Live, command: Queued) -> None:
         time = command.arrived_at
-        order.flags &= ~OrderFlag.PENDING_REPLACE
+        order.asked -= 1
+        if not order.asked:
+            order.flags &= ~OrderFlag.PENDING_REPLACE
         if order.done:
             self.happen(order, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
             return
-        if command.quantity < order.cum_quantity:
+        quantity = command.quantity or order.quantity
+        if quantity < order.cum_quantity:
             self.happen(order, OrderEvent.REPLACE_REJECT, time, Reason.QUANTITY_BELOW_FILLED)
             return
-        if command.quantity == order.cum_quantity:
+        if quantity == order.cum_quantity:
             self.happen(order, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED)
             return
         stop, limit = self.replaced(order, command)
         price = limit or stop or self.mark(order.symbol)
         if not order.held:
-            short = self.shortage(order, command.quantity - order.cum_quantity, price, Liquidity.TAKER)
+            short = self.shortage(order, quantity - order.cum_quantity, price, Liquidity.TAKER)
             if short:
                 self.happen(order, OrderEvent.REPLACE_REJECT, time, short[0], (short[1], short[2]))
                 return
-        loses = (
-            bool(order.trail_unit) or command.quantity > order.quantity or limit != order.limit_price or stop != order.stop_price
-        )
-        order.quantity, order.limit_price, order.stop_price = command.quantity, limit, stop
+        loses = bool(order.trail_unit) or quantity > order.quantity or limit != order.limit_price or stop != order.stop_price
+        order.quantity, order.limit_price, order.stop_price = quantity, limit, stop
         if command.trail:
             order.trail_offset, order.trail_unit = command.trail, command.trail_unit
         if not order.held:
@@ -577,13 +579,13 @@ class Broker:
                     order.quantity += lots
                     self.happen(order, OrderEvent.REPLACE, time, Reason.FOLLOWS_ENTRY)
                 continue
-            order.flags &= ~OrderFlag.HELD
             if lots:
                 order.since = self.mark(order.symbol)
                 self.put_last(order)
             whole, order.quantity = order.quantity, entry.cum_quantity
             if whole != order.quantity:
                 self.happen(order, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, (whole, order.quantity))
+            order.flags &= ~OrderFlag.HELD
             self.happen(order, OrderEvent.RELEASE, time)
 
     def _settle(self, order: Live, lots: int, time: int) -> None:

@@ -420,9 +420,10 @@ class Desk:
             stop if stop and order.stop_price else order.stop_price,
         )
         trail = (command.trail, command.trail_unit) if order.trail_unit else (0, 0)
-        if trail == (order.trail_offset, order.trail_unit):
-            trail = (0, 0)
-        if wanted == (order.quantity, order.limit_price, order.stop_price) and not trail[0]:
+        same = wanted == (order.quantity, order.limit_price, order.stop_price)
+        same = same and (not trail[0] or trail == (order.trail_offset, order.trail_unit))
+        stated = command.quantity, limit if order.limit_price else 0, stop if order.stop_price else 0
+        if not any((*stated, trail[0])) or (same and not order.asked):
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.NOTHING_TO_CHANGE)
             return
         asked = Queued(
@@ -434,7 +435,6 @@ class Desk:
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, over[0], over[1:])
             return
         order.flags |= OrderFlag.PENDING_REPLACE
+        order.asked += 1
         broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)
-        if order.trail_unit:  # a price that is not asked for stays where the trail has it when the replace arrives
-            wanted = wanted[0], limit if order.limit_price else 0, stop
-        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *wanted, *trail))
+        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *stated, *trail))

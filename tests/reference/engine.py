@@ -12,7 +12,7 @@ Where the page leaves something open, this engine reads it so:
     the tick at the check for it, so orders denied before keep theirs.
  5. Quantities that are not checked for funds count as affordable when an order is shrunk.
  6. Each target of a batch is an intent; they are numbered in the order of the batch.
- 7. A replace carries the whole result as it was when it was asked for. A REPLACE_REJECT at the request leaves flags alone.
+ 7. A REPLACE_REJECT at the request leaves flags alone.
  8. Strategies cannot cancel or replace engine orders. CancelAll asks by order number.
  9. Engine orders are sized in units. decision_price is the bar's open for flat_at, the mark for a liquidation.
 10. Target orders are GTC. A target by value or weight without a price is denied with quantity 0 on the side of its sign.

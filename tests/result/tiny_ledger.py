@@ -11,7 +11,7 @@ import numpy as np
 from fillwright.config.schema import Config
 from fillwright.data.fx import FxSource
 from fillwright.data.market import Feed, Market, build_market
-from fillwright.journal import Names, RunRecord
+from fillwright.journal import RECORDED, Names, RunRecord
 from fillwright.model.codes import Account, ExitReason, Lots, OrderEvent, OrderStatus, Reason, RunState, Side, Stage
 from fillwright.model.columns import TABLES
 from fillwright.model.instrument import Currency, Instrument
@@ -280,7 +280,7 @@ class Tiny:
             row |= {"side": lot.side, "open_fill": lot.open_fill, "instant": lot.instant, "quantity": lot.quantity,
                     "remaining": lot.remaining, "cost": lot.cost, "fee_in": lot.fee, "next": -1, "prev": -1}  # fmt: skip
         tables = {}
-        for table in TABLES[:6]:
+        for table in (table for table in TABLES if table.name in RECORDED):
             rows = [tuple(row[column.name] for column in table.columns) for row in self.rows[table.name]]
             tables[table.name] = np.array(rows, table.dtype)
         return RunRecord(

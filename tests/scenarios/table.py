@@ -7,6 +7,7 @@ in the callback at that time:
     09:31 buy 10 limit 99.50 DAY        09:32 sell 5 stop 98        09:32 target -5        09:33 close
     09:31 buy value 5000                09:32 cancel 0              09:33 replace 0 limit 99 quantity 20
     09:31 sell 10 limit 105 after 0            09:31 oco 0 1           09:32 cancel_all side buy tag a
+    09:33 refused replace 0 limit 99.123
     09:31 buy 10 limit 99 GTD until 09:40      09:32 open -10      09:33 add 5      09:34 reduce 3      09:35 reverse
 
 A fill reads ``09:31 open buy 10 @ 100.00 fee 0`` (its time, where on the path of the bar, and the order's side). Everything runs
@@ -102,6 +103,9 @@ class Script(fw.Strategy):
         if verb == "oco":
             self.oco(*(Order(self._orders, int(number)) for number in words))
             return
+        refused = verb == "refused"
+        if refused:
+            verb = words.pop(0)
         if words and words[-1] in self.symbols:
             symbol = words.pop()
         options: dict[str, Any] = {}
@@ -134,7 +138,7 @@ class Script(fw.Strategy):
             self.cancel_all(symbol, **options)
         else:
             order = next(o for o in self.orders() if o.id == int(number or 0))
-            assert getattr(order, verb)(**options), f"{verb} of {order} was refused"
+            assert getattr(order, verb)(**options) != refused, f"{verb} of {order} was {'taken' if refused else 'refused'}"
 
 
 class Play:

@@ -160,8 +160,8 @@ OWNERS: dict[str, dict[str, str]] = {
     "orders": {
         "kernel.orders": ALL,
         "kernel.intake": "intent_id size_mode size parent_id rule_id tag expire_at quantity limit_price stop_price flags exit_reason "
-        "type tif lot_id trail_offset trail_unit display_quantity shown",
-        "kernel.arrivals": "flags limit_price stop_price trail_offset trail_unit arrived_at tried shown",
+        "type tif lot_id trail_offset trail_unit display_quantity shown asked",
+        "kernel.arrivals": "flags limit_price stop_price trail_offset trail_unit arrived_at tried shown asked",
         "kernel.exits": "intent_id rule_id tag parent_id type flags limit_price stop_price exit_reason child sibling waits oco_id oco_next",
         "kernel.matching": "type tif decided_at sent_at arrived_at decision_price tried from_price",
         "kernel.margin": "reserved",

@@ -244,6 +244,13 @@ def test_excursions_of_a_short_trade_are_mirrored() -> None:
     assert (int(trade["mae"]), int(trade["mfe"])) == (-18, 22)
 
 
+def test_of_several_exits_the_last_price_counts_in_excursions() -> None:
+    """Not their average, which is the trade's exit price."""
+    for side, way in ((1, "mae"), (-1, "mfe")):
+        trade = group(played([(side, 2, 10_000), (-side, 1, 10_000), (-side, 1, 5_000)]), TradeGrouping.FLAT_TO_FLAT)[0]
+        assert trade["exit_price"] == 7_500 and trade[way] == -side * 5_000
+
+
 @pytest.mark.parametrize(
     "prices, average", [((100, 101), 100), ((101, 102), 102), ((-1, 0), 0), ((100, 100, 101), 100), ((7,), 7)]
 )

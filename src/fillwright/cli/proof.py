@@ -51,7 +51,8 @@ def _data_of_run(folder: Path, data: Sequence[Path]) -> MarketData:
     for feed in feeds:
         if feed.kind != "bars":
             raise UsageError(
-                f"{feed.symbol} trades on {feed.rows_word}, and a run is held against bars only", remedy="verify it without --data"
+                f"{feed.symbol} trades on {feed.rows_word}, and a run is held against bars only",
+                remedy="verify it without --data",
             )
     bars = [
         Bars(feed.symbol, feed.open_time, feed.close_time, feed.open, feed.high, feed.low, feed.close, feed.volume, feed.day_last)

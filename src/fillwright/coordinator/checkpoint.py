@@ -46,8 +46,8 @@ NEVER = 1 << 62
 
 REMADE: dict[str, frozenset[str]] = {
     "scalars": frozenset((*GROWING, "instruments", "currencies", "feeds", "books", "instants", "offsets", "event_feed", "equity",
-                          "params", "state", "timers", "indicators", "driver", "self", "stop_at")),
-    "feeds": frozenset(HELD),
+                          "params", "state", "timers", "indicators", "driver", "digests", "self", "stop_at")),
+    "feeds": frozenset((*HELD, "silent")),
     "table_commands": frozenset(("kept",)),
 }  # fmt: skip
 """Fields that are not stored: addresses, where the slice in hand ends, and what is written anew before it is read."""

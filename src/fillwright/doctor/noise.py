@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fillwright.data.kinds import PRICE_COLUMNS
 from fillwright.data.market import Feed, Ints, Market, build_market, seal
+from fillwright.errors import UsageError
 from fillwright.model.instrument import MAX_EXACT_INTEGER
 
 Floats = npt.NDArray[np.float64]
@@ -59,6 +60,9 @@ EVERYTHING = Part()
 
 def noised(market: Market, after: int, seed: int, style: Style, part: Part = EVERYTHING) -> Market:
     """The market with every bar that is known after the instant ``after`` (ns UTC) replaced, as far as ``part`` says."""
+    other = next((feed for feed in market.feeds if feed.kind != "bars"), None)
+    if other is not None:
+        raise UsageError(f"{other.symbol} has {other.rows_word}, and only bars can be replaced", remedy="examine it on bars")
     made: dict[int, tuple[Feed, dict[str, Ints]]] = {}  # of each instrument its finest feed, and what it became
     feeds = []
     for number, feed in enumerate(market.feeds):

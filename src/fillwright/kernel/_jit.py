@@ -5,7 +5,7 @@ hash of all kernel and model sources, the Numba version and the flags.
 """
 
 # Numba's intrinsics and numpy's buffer constructors are not described to the type checker.
-# mypy: disable-error-code="attr-defined, call-arg, call-overload"
+# mypy: disable-error-code="attr-defined, call-arg, call-overload, no-untyped-call"
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numba
 import numpy as np
@@ -64,10 +64,21 @@ if not JIT_OFF and next(_CACHE.glob("*/advance.advance-*.nbi"), None) is None:
     logging.getLogger("fillwright").warning("compiling the kernel, once on this machine: this takes about a minute")
 
 
+def _widened(kind: Any) -> Any:
+    kind = types.unliteral(kind)
+    return types.int64 if isinstance(kind, types.Integer) and kind.signed else kind
+
+
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A helper of the kernel: compiled when an entry first needs it, linked into that entry."""
-    compiled: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy")(function)
-    return compiled
+    """A helper of the kernel: compiled when an entry first needs it, linked into that entry.
+
+    Constants and narrow integers are handed to it as int64: else the compiler would make a copy for each kind of argument.
+    """
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    if not JIT_OFF:
+        resolve = compiled.get_call_template
+        compiled.get_call_template = lambda args, kws: resolve(tuple(map(_widened, args)), kws)
+    return cast(Callable[..., Any], compiled)
 
 
 def entry(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

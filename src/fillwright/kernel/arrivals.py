@@ -112,7 +112,6 @@ def _cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
 @jit
 def _refuse_replace(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
     """The order stays as it was."""
-    order_at(s, o)["flags"] &= ~PENDING_REPLACE
     emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, had)
 
 
@@ -131,15 +130,20 @@ def move_trail(s, order, offset, unit, limit, stop):  # type: ignore[no-untyped-
 
 @jit
 def _replace_arrives(s, o, command):  # type: ignore[no-untyped-def]
-    """A replace reaches the broker: the total quantity, limit and stop that were asked for, whole, or the trail's new distance."""
+    """A replace reaches the broker: new total quantity, limit and stop, or a trail's distance; 0 = as the order has it by then."""
     time = command["arrived_at"]
     quantity = command["quantity"]
     limit = command["limit"]
     stop = command["stop"]
     order = order_at(s, o)
+    order["asked"] -= 1
+    if order["asked"] == 0:
+        order["flags"] &= ~PENDING_REPLACE
     if not is_live(order):
         emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
         return
+    if quantity == 0:
+        quantity = order["quantity"]
     if quantity < order["cum_quantity"]:
         _refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, NOTHING, NOTHING)
         return
@@ -173,7 +177,6 @@ def _replace_arrives(s, o, command):  # type: ignore[no-untyped-def]
     resize(s, o, quantity)
     if order["flags"] & HELD == 0:
         reserve_rest(s, order)
-    order["flags"] &= ~PENDING_REPLACE
     moved = order["limit_price"] != old_limit or order["stop_price"] != old_stop or order["trail_unit"] != 0
     if quantity > old_quantity or moved:
         order["arrived_at"] = time

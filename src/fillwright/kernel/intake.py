@@ -489,12 +489,13 @@ def cancel(address, o):  # type: ignore[no-untyped-def]
 
 @jit
 def _request_replace(s, o, quantity, limit, stop, trail, unit):  # type: ignore[no-untyped-def]
-    """REPLACE_REQUEST carries the result that was asked for, and so does the command; the order itself is as it was."""
+    """REPLACE_REQUEST carries the result as it would be now; the command, what was asked for; the order itself is as it was."""
     order = order_at(s, o)
     was_quantity = order["quantity"]
     was_limit = order["limit_price"]
     was_stop = order["stop_price"]
     order["flags"] |= PENDING_REPLACE
+    order["asked"] += 1
     if quantity != 0:
         order["quantity"] = quantity
     if limit != 0:
@@ -502,13 +503,10 @@ def _request_replace(s, o, quantity, limit, stop, trail, unit):  # type: ignore[
     if stop != 0:
         order["stop_price"] = stop
     emit(s, o, OrderEvent.REPLACE_REQUEST, s["now"], 0)
-    if order["trail_unit"] != 0:  # what is not asked for stays where the trail has it then
-        push_command(s, REPLACE, o, order["quantity"], limit, stop)
-        command = command_at(s, s["n_commands"] - 1)
-        command["trail"] = trail
-        command["trail_unit"] = unit
-    else:
-        push_command(s, REPLACE, o, order["quantity"], order["limit_price"], order["stop_price"])
+    push_command(s, REPLACE, o, quantity, limit, stop)
+    command = command_at(s, s["n_commands"] - 1)
+    command["trail"] = trail
+    command["trail_unit"] = unit
     order["quantity"] = was_quantity
     order["limit_price"] = was_limit
     order["stop_price"] = was_stop
@@ -561,12 +559,14 @@ def replace(address, o, quantity, limit, stop, trail, unit):  # type: ignore[no-
         new_limit = 0
     if not has_stop(order["type"]):
         new_stop = 0
-    if order["trail_unit"] == 0 or (trail == order["trail_offset"] and unit == order["trail_unit"]):
+    if order["trail_unit"] == 0:
         trail = 0
     same_quantity = quantity == 0 or quantity == order["quantity"]
     same_limit = new_limit == 0 or new_limit == order["limit_price"]
     same_stop = new_stop == 0 or new_stop == order["stop_price"]
-    if same_quantity and same_limit and same_stop and trail == 0:
+    same_trail = trail == 0 or (trail == order["trail_offset"] and unit == order["trail_unit"])
+    nothing = quantity == 0 and new_limit == 0 and new_stop == 0 and trail == 0
+    if nothing or (same_quantity and same_limit and same_stop and same_trail and order["asked"] == 0):
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.NOTHING_TO_CHANGE)
         return 0
     total = quantity if quantity != 0 else order["quantity"]

@@ -322,13 +322,13 @@ def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
         if order["waits"] == FOLLOWS and is_live(order):
             before = order["quantity"]
             if order["flags"] & HELD != 0:
-                order["flags"] &= ~HELD
                 if lots > 0:
                     order["from_price"] = instrument_at(s, order["symbol"])["mark"]
                     put_last(s, k)
                 if before != entry["cum_quantity"]:
                     resize(s, k, entry["cum_quantity"])
                     emit_numbers(s, k, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, before, entry["cum_quantity"])
+                order["flags"] &= ~HELD
                 emit(s, k, OrderEvent.RELEASE, time, 0)
             elif lots > 0:
                 resize(s, k, before + lots)
@@ -525,6 +525,7 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     order["oco_next"] = -1
     order["shown"] = 0
     order["from_price"] = 0
+    order["asked"] = 0
     order["accepted"] = 0
     order["tried"] = 0
     expect_order(s["orders"], o + 1)

@@ -91,7 +91,11 @@ class OrderFlag(IntFlag):
 
 
 class OrderEvent(IntEnum):
-    """What can happen to an order."""
+    """What can happen to an order.
+
+    FILL_PART leaves something to fill, FILL_ALL nothing; BUST leaves something filled, BUST_ALL nothing. ACCEPT and RESUME say that
+    the order works and nothing of it is filled, RESUME_PART that something is.
+    """
 
     DENY = 0
     SUBMIT = 1
@@ -114,6 +118,8 @@ class OrderEvent(IntEnum):
     DONE_FOR_DAY = 18
     LOSE = 19
     BUST = 20
+    BUST_ALL = 21
+    RESUME_PART = 22
 
 
 class Reason(IntEnum):

@@ -45,7 +45,7 @@ class Column:
 
 _NARROW: dict[str, int] = {"id": 4, "ref": 4, "name": 4, "bits": 4, "code": 1}
 """Bytes of a column in the kernel's memory by kind, 8 where none are named. Memory ends long before 2^31 records."""
-_BYTES = {"side": 8, "late": 1, "ambiguous": 1, "accepted": 1, "tried": 1, "waits": 1}
+_BYTES = {"side": 8, "late": 1, "ambiguous": 1, "accepted": 1, "tried": 1, "waits": 1, "asked": 4}
 """Bytes of columns by name: what is 0 or 1; and the side, which takes part in arithmetic."""
 
 
@@ -166,6 +166,7 @@ ORDERS = Table(
         _c("waits", "number", "handle", "1 = follows the fills of its entry, 2 = for its parent to be filled, 0 = neither"),
         _c("oco_next", "ref", "handle", "next order of its one-cancels-other group, in a ring"),
         _c("shown", "quantity", "handle", "lots of an iceberg that are still shown"),
+        _c("asked", "number", "handle", "replaces on their way to the broker"),
         _c("accepted", "number", "handle", "1 once the broker has it"),
         _c("tried", "number", "handle", "1 once it has met market data"),
     ),

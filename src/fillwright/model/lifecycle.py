@@ -1,7 +1,8 @@
 """The life cycle of an order: one table ``(state, event) -> state`` for kernel, tests and documentation.
 
 States and events follow FIX 5.0 SP2, appendix D. PENDING_CANCEL, PENDING_REPLACE, HELD and TRIGGERED are flags beside the
-state, because each is true together with a state. A pair that is not in the table is illegal, that is a bug.
+state, because each is true together with a state. A pair that is not in the table is illegal, that is a bug. Of an UNKNOWN order
+the broker says first what has become of it; answers to requests on their way follow.
 """
 
 from __future__ import annotations
@@ -32,29 +33,22 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.PENDING_NEW, E.EXPIRE): S.EXPIRED,
     (S.PENDING_NEW, E.SHRINK): S.PENDING_NEW,
     (S.PENDING_NEW, E.LOSE): S.UNKNOWN,
-    (S.SUSPENDED, E.RESUME): S.NEW,
-    (S.SUSPENDED, E.CANCEL_REQUEST): S.SUSPENDED,
-    (S.SUSPENDED, E.CANCEL): S.CANCELED,
-    (S.SUSPENDED, E.CANCEL_REJECT): S.SUSPENDED,
-    (S.SUSPENDED, E.EXPIRE): S.EXPIRED,
-    (S.DONE_FOR_DAY, E.RESUME): S.NEW,
-    (S.DONE_FOR_DAY, E.CANCEL_REQUEST): S.DONE_FOR_DAY,
-    (S.DONE_FOR_DAY, E.CANCEL): S.CANCELED,
-    (S.DONE_FOR_DAY, E.CANCEL_REJECT): S.DONE_FOR_DAY,
-    (S.DONE_FOR_DAY, E.EXPIRE): S.EXPIRED,
     (S.FILLED, E.CANCEL_REJECT): S.FILLED,
     (S.FILLED, E.REPLACE_REJECT): S.FILLED,
     (S.FILLED, E.BUST): S.PARTIALLY_FILLED,
+    (S.FILLED, E.BUST_ALL): S.NEW,
     (S.CANCELED, E.FILL_PART): S.CANCELED,
     (S.CANCELED, E.FILL_ALL): S.FILLED,
     (S.CANCELED, E.CANCEL_REJECT): S.CANCELED,
     (S.CANCELED, E.REPLACE_REJECT): S.CANCELED,
     (S.CANCELED, E.BUST): S.CANCELED,
+    (S.CANCELED, E.BUST_ALL): S.CANCELED,
     (S.EXPIRED, E.FILL_PART): S.EXPIRED,
     (S.EXPIRED, E.FILL_ALL): S.FILLED,
     (S.EXPIRED, E.CANCEL_REJECT): S.EXPIRED,
     (S.EXPIRED, E.REPLACE_REJECT): S.EXPIRED,
     (S.EXPIRED, E.BUST): S.EXPIRED,
+    (S.EXPIRED, E.BUST_ALL): S.EXPIRED,
     (S.REJECTED, E.CANCEL_REJECT): S.REJECTED,
     (S.REJECTED, E.REPLACE_REJECT): S.REJECTED,
     (S.UNKNOWN, E.ACCEPT): S.NEW,
@@ -63,7 +57,25 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.UNKNOWN, E.FILL_ALL): S.FILLED,
     (S.UNKNOWN, E.CANCEL): S.CANCELED,
     (S.UNKNOWN, E.EXPIRE): S.EXPIRED,
+    (S.UNKNOWN, E.RESUME_PART): S.PARTIALLY_FILLED,
+    (S.UNKNOWN, E.CANCEL_REQUEST): S.UNKNOWN,
+    (S.PARTIALLY_FILLED, E.BUST): S.PARTIALLY_FILLED,
+    (S.PARTIALLY_FILLED, E.BUST_ALL): S.NEW,
 }
+for _state in (S.SUSPENDED, S.DONE_FOR_DAY):
+    TRANSITIONS |= {
+        (_state, E.RESUME): S.NEW,
+        (_state, E.RESUME_PART): S.PARTIALLY_FILLED,
+        (_state, E.CANCEL_REQUEST): _state,
+        (_state, E.CANCEL): S.CANCELED,
+        (_state, E.CANCEL_REJECT): _state,
+        (_state, E.REPLACE_REQUEST): _state,
+        (_state, E.REPLACE): _state,
+        (_state, E.REPLACE_REJECT): _state,
+        (_state, E.EXPIRE): S.EXPIRED,
+        (_state, E.BUST): _state,
+        (_state, E.BUST_ALL): _state,
+    }
 for _state in WORKING:
     TRANSITIONS |= {
         (_state, E.TRIGGER): _state,
@@ -82,7 +94,6 @@ for _state in WORKING:
         (_state, E.SUSPEND): S.SUSPENDED,
         (_state, E.DONE_FOR_DAY): S.DONE_FOR_DAY,
         (_state, E.LOSE): S.UNKNOWN,
-        (_state, E.BUST): _state,
     }
 
 ILLEGAL = -1

@@ -254,7 +254,7 @@ def _positions(record: RunRecord, view: Portfolio) -> Iterator[Check]:
 def _lots(record: RunRecord, view: Portfolio) -> Iterator[Check]:
     """What is left of each lot is what its fills put in less what lot closes took out."""
     fills, closes, lots = (record.tables[name] for name in ("fills", "lot_closes", "lots"))
-    put = np.flatnonzero((fills["lot_id"] >= 0) & (fills["lot_id"] < len(lots)))
+    put = np.flatnonzero(fills["lot_id"] >= 0)
     for column, into, out in (("remaining", "quantity", "quantity"), ("cost", "cost", "cost"), ("fee_in", "fee", "fee_in")):
         left = np.zeros(len(lots), np.int64)
         np.add.at(left, fills["lot_id"][put], view.opened[into][put])
@@ -301,7 +301,7 @@ def _entries(record: RunRecord) -> Check:
     np.add.at(money, (number, postings["currency"]), postings["money"])
     with_lots = np.flatnonzero(postings["quantity"])
     width = len(record.market.instruments) + 1
-    key = number[with_lots] * width + postings["symbol"][with_lots]
+    key = number[with_lots] * width + postings["symbol"][with_lots] + 1
     keys, inverse = np.unique(key, return_inverse=True)
     lots = np.zeros(len(keys), np.int64)
     np.add.at(lots, inverse, postings["quantity"][with_lots])

@@ -230,7 +230,11 @@ def _when(it: Subject, row: View) -> str:
     if lookahead and row.path is BarPath.CLOSE_ONLY and order.arrived_at == row.time:
         return "execution.fill: same_close_lookahead lets an order trade at the close of the bar that it was decided on"
     if row.stage in MOMENTS:
-        return "the order had arrived before it" if row.stage is not Stage.STANDING else "the last quote known when the order arrived"
+        return (
+            "the order had arrived before it"
+            if row.stage is not Stage.STANDING
+            else "the last quote known when the order arrived"
+        )
     return "the order had arrived when this bar opened; a bar already under way is never met"
 
 

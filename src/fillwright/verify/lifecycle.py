@@ -18,25 +18,31 @@ new               cancel_request =       cancel canceled        cancel_reject =
 new               replace_request =      replace =              replace_reject =
 new               expire expired         release =              shrink =
 new               reject rejected        suspend suspended      done_for_day done_for_day
-new               lose unknown           bust =
+new               lose unknown
 partially_filled  trigger =              fill_part =            fill_all filled
 partially_filled  cancel_request =       cancel canceled        cancel_reject =
 partially_filled  replace_request =      replace =              replace_reject =
 partially_filled  expire expired         release =              shrink =
 partially_filled  reject canceled        suspend suspended      done_for_day done_for_day
-partially_filled  lose unknown           bust =
-suspended         resume new             cancel_request =       cancel canceled
-suspended         cancel_reject =        expire expired
-done_for_day      resume new             cancel_request =       cancel canceled
-done_for_day      cancel_reject =        expire expired
+partially_filled  lose unknown           bust =                 bust_all new
+suspended         resume new             resume_part partially_filled
+suspended         cancel_request =       cancel canceled        cancel_reject =
+suspended         replace_request =      replace =              replace_reject =
+suspended         expire expired         bust =                 bust_all =
+done_for_day      resume new             resume_part partially_filled
+done_for_day      cancel_request =       cancel canceled        cancel_reject =
+done_for_day      replace_request =      replace =              replace_reject =
+done_for_day      expire expired         bust =                 bust_all =
 filled            cancel_reject =        replace_reject =       bust partially_filled
+filled            bust_all new
 canceled          fill_part =            fill_all filled        cancel_reject =
-canceled          replace_reject =       bust =
+canceled          replace_reject =       bust =                 bust_all =
 expired           fill_part =            fill_all filled        cancel_reject =
-expired           replace_reject =       bust =
+expired           replace_reject =       bust =                 bust_all =
 rejected          cancel_reject =        replace_reject =
 unknown           accept new             reject rejected        fill_part partially_filled
 unknown           fill_all filled        cancel canceled        expire expired
+unknown           resume_part partially_filled                  cancel_request =
 """
 
 
@@ -56,17 +62,21 @@ PENDING_CANCEL, PENDING_REPLACE, HELD, TRIGGERED = 1, 2, 4, 8
 MOVING = PENDING_CANCEL | PENDING_REPLACE | HELD | TRIGGERED
 """Flag bits that events set and clear; the others belong to the order from its first event to its last."""
 
-SETS = {"cancel_request": PENDING_CANCEL, "replace_request": PENDING_REPLACE, "trigger": TRIGGERED}
-CLEARS = {
-    "cancel": PENDING_CANCEL,
-    "cancel_reject": PENDING_CANCEL,
-    "replace": PENDING_REPLACE,
-    "replace_reject": PENDING_REPLACE,
-    "release": HELD,
-}
+SETS = {"cancel_request": PENDING_CANCEL, "trigger": TRIGGERED}
+CLEARS = {"cancel": PENDING_CANCEL, "cancel_reject": PENDING_CANCEL, "release": HELD}
+ANSWERS = ("replace", "replace_reject")
+UNSENT = ("off_tick", "nothing_to_change", "trading_halted", "follows_entry")
+"""Reasons of replies to replaces that never were on their way."""
 
 
-def flags_after(flags: int, event: str, ends: bool) -> int:
+def asked_after(asked: int, event: str, reason: str | None) -> int:
+    """How many replaces are on their way after an event."""
+    if event == "replace_request":
+        return asked + 1
+    return asked - 1 if event in ANSWERS and reason not in UNSENT else asked
+
+
+def flags_after(flags: int, event: str, ends: bool, asked: int) -> int:
     """Moving flag bits after an event; an order that ends has nothing pending, but one that was never released stays HELD."""
-    flags = (flags | SETS.get(event, 0)) & ~CLEARS.get(event, 0)
+    flags = (flags | SETS.get(event, 0)) & ~CLEARS.get(event, 0) & ~PENDING_REPLACE | (PENDING_REPLACE if asked > 0 else 0)
     return flags & ~(PENDING_CANCEL | PENDING_REPLACE) if ends else flags
