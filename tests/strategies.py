@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from fillwright.model.codes import (
     AccountType,
     BarPath,
+    Bracket,
     DataKind,
     Deduplicate,
     FillWhen,
@@ -315,6 +316,7 @@ def choose_settings(rng: random.Random, world: World) -> Settings:
         reversal=rng.choice(tuple(Reversal)),
         on_short_cash=rng.choice(tuple(ShortCash)),
         off_tick=rng.choice(tuple(OffTick)),
+        bracket=rng.choice((Bracket.PRO_RATA, Bracket.PRO_RATA, Bracket.ARM_ON_FULL)),
         flat_day_end=rng.random() < 0.2,
         flat_run_end=rng.random() < 0.3,
         warmup_instants=rng.choice((0, 0, 0, 1, 4)),
@@ -443,7 +445,7 @@ class Trader:
         if kind == "cancel":
             return Cancel(self._order_number())
         if kind == "cancel_all":
-            return CancelAll(rng.choice((None, instrument)))
+            return CancelAll(rng.choice((None, instrument)), rng.choice((0, 0, 1, -1)))
         if kind == "replace":
             return self._replace(now)
         if kind in ("order", "value"):
@@ -547,23 +549,53 @@ class Trader:
             flags = OrderFlag.POST_ONLY if rng.random() < 0.6 else flags
             tif = TimeInForce.GTC
         elif kind in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT):
-            unit = rng.choice((TrailUnit.PRICE, TrailUnit.TICKS, TrailUnit.RATE))
-            price, tick = self._around(now, instrument), self.scenario.instruments[instrument].tick or 1
-            distance = rng.choice((1, tick, 3 * tick, rng.randint(1, price // 50 + 1)))
-            trail = {1: distance, 2: max(distance // tick, 1), 3: max(distance * RATE // price, 1)}[unit]
+            tick = self.scenario.instruments[instrument].tick or 1
+            trail, unit = self._distance(now, instrument)
             stop = stop if rng.random() < 0.2 else 0
             if limit:
-                limit = rng.choice((0, tick, 2 * tick, distance))
+                limit = rng.choice((0, tick, 2 * tick, 9 * tick))
         elif kind >= OrderType.MARKET_ON_OPEN:
             tif = TimeInForce.OPG if kind in (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN) else TimeInForce.CLS
         lots, side = self._lots(now, instrument), Side(rng.choice(self.sides))
         order = Order(instrument, side, SizeMode.UNITS, lots, kind, tif, limit, stop, flags=flags, trail=trail, trail_unit=unit)
+        return self._contingent(now, order)
+
+    def _contingent(self, now: int, order: Order) -> Order:
+        """The order with exits of its own, after another, one that cancels another, an iceberg, or several of them."""
+        rng, orders, instrument = self.rng, self.reference.broker.orders, order.instrument
         draw = rng.random()
-        if draw < 0.4:  # exits of its own
+        if draw < 0.4:
             prices = sorted((self._price(now, instrument), self._price(now, instrument)))
-            loss, take = prices if side == Side.BUY else reversed(prices)
-            return replace(order, take_profit=take if draw > 0.1 else 0, stop_loss=loss if draw < 0.3 else 0)
-        return replace(order, oco=draw < 0.7)
+            loss, take = prices if order.side == Side.BUY else reversed(prices)
+            order = replace(order, take_profit=take if draw > 0.1 else 0, stop_loss=loss if draw < 0.3 else 0)
+            if order.stop_loss and draw < 0.1:
+                order = replace(order, size_mode=SizeMode.RISK, size=rng.choice((RATE // 1000, RATE // 200 + 1, RATE // 20)))
+        hides = (
+            order.type % 2 == 0 and order.type < OrderType.MARKET_ON_OPEN and order.tif not in (TimeInForce.IOC, TimeInForce.FOK)
+        )
+        if hides and order.size_mode is SizeMode.UNITS and rng.random() < 0.3:
+            order = replace(order, display=max(order.size // rng.choice((2, 3, 5, 9)), 1))
+        if orders and rng.random() < 0.4:
+            number = rng.choice((len(orders) - 1, self._order_number() % len(orders)))
+            order = replace(order, after=number)
+            if rng.random() < 0.5:
+                other, mode = orders[number], SizeMode.UNITS
+                order = replace(
+                    order, side=Side(-other.side), size_mode=mode, size=max(other.quantity, 1), instrument=other.symbol
+                )
+                if not orders[number].done and rng.random() < 0.7:
+                    order = replace(order, flags=order.flags | OrderFlag.REDUCE_ONLY)
+        if orders and rng.random() < 0.4:
+            order = replace(order, oco=rng.choice((len(orders) - 1, self._order_number() % len(orders))))
+        return order
+
+    def _distance(self, now: int, instrument: int) -> tuple[int, TrailUnit]:
+        """A distance of a trailing stop and its unit."""
+        rng = self.rng
+        unit = rng.choice((TrailUnit.PRICE, TrailUnit.TICKS, TrailUnit.RATE))
+        price, tick = self._around(now, instrument), self.scenario.instruments[instrument].tick or 1
+        distance = rng.choice((1, tick, 3 * tick, rng.randint(1, price // 50 + 1)))
+        return {1: distance, 2: max(distance // tick, 1), 3: max(distance * RATE // price, 1)}[unit], unit
 
     def _named_lot(self, instrument: int) -> int:
         """Mostly none or an open lot of the instrument, also closed ones, those of others, and a number that no lot has."""
@@ -597,6 +629,8 @@ class Trader:
         if what > 0.45:
             limit = self._price(now, order.symbol) if order.limit_price or rng.random() < 0.2 else 0
             stop = self._price(now, order.symbol) if order.stop_price or rng.random() < 0.2 else 0
+        if order.trail_unit and rng.random() < 0.6:
+            return Replace(number, quantity, limit, 0, *self._distance(now, order.symbol))
         return Replace(number, quantity, limit, stop)
 
     def _largest(self, instrument: int, now: int) -> int:

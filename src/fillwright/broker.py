@@ -51,6 +51,7 @@ class Terms:
     on_short_cash: codes.ShortCash = codes.ShortCash.AUTO
     off_tick: codes.OffTick = codes.OffTick.REJECT
     deduplicate: codes.Deduplicate = codes.Deduplicate.NONE
+    bracket: codes.Bracket = codes.Bracket.PRO_RATA
     flat_day_end: bool = False
     flat_run_end: bool = False
     initial_margin: int = RATE_SCALE
@@ -74,8 +75,10 @@ class Terms:
     @property
     def policies(self) -> bool:
         """Whether any of the settings is there that orders without them need not be checked for."""
-        limits = (self.max_orders, self.max_live_orders, self.price_collar, self.max_drawdown, self.max_order_value,
-                  self.max_gross_exposure, self.max_net_exposure)  # fmt: skip
+        limits = [self.max_open_positions, self.max_position_fraction, self.max_orders, self.max_live_orders, self.price_collar,
+                  self.max_drawdown, self.max_order_value, self.max_gross_exposure, self.max_net_exposure]  # fmt: skip
+        for instrument in self.instruments:
+            limits += [instrument.max_order, instrument.max_position]
         return self.refuse_scale_in or any(limit != NO_LIMIT for limit in limits)
 
 
@@ -126,6 +129,7 @@ def _lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
         on_short_cash=codes.ShortCash[orders.on_short_cash.upper()],
         off_tick=codes.OffTick[orders.off_tick.upper()],
         deduplicate=codes.Deduplicate[orders.deduplicate.upper()],
+        bracket=codes.Bracket[orders.bracket.upper()],
         flat_day_end="day_end" in orders.flat_at,
         flat_run_end="run_end" in orders.flat_at,
         initial_margin=int(margin),

@@ -82,6 +82,7 @@ LOWERED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "orders.on_short_cash": ({}, {"orders": {"on_short_cash": "shrink"}}, "on_short_cash"),
     "orders.off_tick": ({}, {"orders": {"off_tick": "passive"}}, "off_tick"),
     "orders.deduplicate": ({}, {"orders": {"deduplicate": "per_run"}}, "deduplicate"),
+    "orders.bracket": ({}, {"orders": {"bracket": "arm_on_full"}}, "bracket"),
     "limits.max_open_positions": ({}, {"limits": {"max_open_positions": 3}}, "max_open_positions"),
     "limits.max_position_fraction": ({}, {"limits": {"max_position_fraction": "50%"}}, "max_position_fraction"),
     "limits.max_position_quantity": ({}, {"limits": {"max_position_quantity": 3}}, "instruments"),

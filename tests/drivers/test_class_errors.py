@@ -126,7 +126,6 @@ MISTAKES = [
     ("self.buy(bar.symbol, 1, tif='DYA')", "no time in force 'DYA'", "DAY"),
     ("self.buy(bar.symbol, 1, tif='GTD')", "needs expire=", "expire=bar.time_ns"),
     ("self.sell(bar.symbol, 1, lot=2)", "takes no lot= in compiled code", "need Python"),
-    ("self.sell(bar.symbol, value=9, reduce_only=True)", "reduce_only goes with a quantity", "quantity"),
     ("self.reduce(bar.symbol, 1)", "self.reduce can not be compiled", "reduce_only=True"),
     ("position.reverse()", "position.reverse can not be compiled", "self.target"),
     ("self.lots('AAA')", "self.lots can not be compiled", "need Python"),

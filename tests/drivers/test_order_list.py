@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+import fillwright as fw
 from drivers.play import config_of, driven, market_of, play
 from fillwright.data.make import make_bars
 from fillwright.errors import UsageError
@@ -31,7 +32,7 @@ def tickets(table: Any, market: Any = TWO) -> tuple[list[int], list[dict[str, in
     schedule = driver._schedule
     assert schedule is not None
     instants = np.repeat(np.arange(len(market.instants)), np.diff(schedule.offsets)).tolist()
-    return instants, [dict(zip(TICKET, row, strict=True)) for row in schedule.sizes.tolist()], driver
+    return instants, [dict(zip((*TICKET, "mate"), row, strict=True)) for row in schedule.sizes.tolist()], driver
 
 
 def test_one_ticket_a_row() -> None:
@@ -110,7 +111,17 @@ def test_times_are_the_opens_of_the_own_instruments_bars() -> None:
         ({"limit": [-1.0, None]}, "row 0: OrderList, column limit: is -1"),
         ({"type": ["limit", None]}, "row 0: OrderList, column type: says limit, but by its prices it is market"),
         ({"type": ["market", "peg"]}, "row 1: OrderList, column type: is 'peg'"),
-        ({"tif": ["DAY", "OPG"]}, "row 1: OrderList, column tif: is 'OPG'"),
+        ({"tif": ["DAY", "FAK"]}, "row 1: OrderList, column tif: is 'FAK'"),
+        ({"touch": [99.0, None], "stop": [98.0, None]}, "row 0: OrderList, column type: there is no order with stop and touch"),
+        ({"tif": ["OPG", None], "stop": [98.0, None]}, "row 0: OrderList, column type: there is no order with stop with tif='OPG'"),
+        ({"trail": [None, "near"]}, "row 1: OrderList, column type: trail='near' is no distance"),
+        ({"post_only": [True, None]}, "row 0: OrderList, column type: post_only= goes with a limit"),
+        ({"post_only": ["often", None]}, "row 0: OrderList, column post_only: is 'often'"),
+        ({"display": [None, 2.0]}, "row 1: OrderList, column type: display= goes with a limit"),
+        ({"display": [None, -2.0], "limit": [None, 9.0]}, "row 1: OrderList, column display: is -2"),
+        ({"take_profit": [90.0, None], "stop_loss": [95.0, None]}, "row 0: OrderList, column type: take_profit must be above"),
+        ({"after": [None, 0]}, "row 1: OrderList, column after: is 0"),
+        ({"after": [0, None]}, "row 0: OrderList, column after: is 0"),
         ({"tif": ["GTD", None]}, "row 0: OrderList, column expire: is empty, and the order is GTD"),
         ({"expire": ["2020-01-06T00:00:00+00:00", None]}, "row 0: OrderList, column expire: goes with tif GTD"),
         ({"tif": ["GTD", None], "expire": ["soon", None]}, "row 0: OrderList, column expire"),
@@ -145,3 +156,53 @@ def test_tags_and_rules_reach_the_orders() -> None:
     assert [driver.rules[k] for k in orders["rule_id"]] == ["one", "two"]
     assert list(orders["tag"]) == [0, -1]
     assert len(state.table("fills")) == 2
+
+
+class Rows(fw.Strategy):
+    """The orders of the list below, from Python."""
+
+    def on_bar(self, bar: Any) -> None:
+        if bar.index == 3:
+            entry = self.buy("AAA", 6, limit=bar.close, take_profit=bar.close + 3, stop_loss=bar.close - 3, display=2)
+            self.sell("AAA", 2, stop=bar.close - 1, after=entry, reduce_only=True)
+            a = self.buy("AAA", 1, touch=bar.close - 1)
+            b = self.sell("AAA", 2, trail="1%")
+            c = self.sell("AAA", 3, trail=2.5, trail_limit=0.5, stop=bar.close - 2)
+            self.oco(a, b, c)
+            self.buy("AAA", 4, limit=bar.close - 0.5, post_only=True)
+        elif bar.index == 4:
+            self.buy("AAA", 2, tif="OPG")
+
+
+@pytest.mark.kernel
+def test_rarer_columns_mean_what_the_calls_mean() -> None:
+    """Rows in another order than they are sent; the texts of times sort them."""
+    one = market_of("AAA", n=20)
+    close = float(one.feeds[0].close[3]) / one.instruments[0].price_scale
+    none = [None] * 7
+    table = {
+        "time": [str(np.datetime64(int(one.instants[k]) - 1, "ns"))[:10] for k in (4, 3, 3, 3, 3, 3, 3)],
+        "side": ["buy", "buy", "sell", "buy", "sell", "sell", "buy"],
+        "quantity": [2.0, 6.0, 2.0, 1.0, 2.0, 3.0, 4.0],
+        "limit": [None, close, None, None, None, None, close - 0.5],
+        "stop": [None, None, close - 1, None, None, close - 2, None],
+        "touch": [None, None, None, close - 1, None, None, None],
+        "trail": [None, None, None, None, "1%", "2.5", None],
+        "trail_limit": [None, None, None, None, None, 0.5, None],
+        "take_profit": [None, close + 3, *none[2:]],
+        "stop_loss": [None, close - 3, *none[2:]],
+        "display": [None, 2.0, *none[2:]],
+        "after": [None, None, 1, *none[3:]],
+        "reduce_only": [None, None, True, *none[3:]],
+        "post_only": [*none[:6], True],
+        "oco": [None, None, None, "x", "x", "x", None],
+        "tif": ["OPG", *none[1:]],
+        "type": ["market_on_open", None, None, "market-if-touched", "trailing_stop", None, None],
+    }
+    mine, python = fw.run(OrderList(table), one, CONFIG), fw.run(Rows(), one, CONFIG)
+    for name in ("orders", "order_events", "fills"):
+        skipped = ("intent_id",)
+        columns = [column for column in python.record.tables[name].dtype.names if column not in skipped]
+        assert [c for c in columns if mine.record.tables[name][c].tolist() != python.record.tables[name][c].tolist()] == []
+    assert python.record.tables["orders"]["oco_id"].tolist() == [-1, 1, 1, -1, 4, 4, 4, -1, -1]
+    assert len(python.record.tables["fills"]) > 2

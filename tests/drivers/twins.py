@@ -252,6 +252,38 @@ class Numbers(fw.Strategy):
             self.target(bar.symbol, size if math.floor(y) & 1 else -size)
 
 
+class EveryTerm(fw.Strategy):
+    """Orders with all their terms, groups, orders after others, new distances, cancels by side and tag."""
+
+    def on_bar(self, bar: Any) -> None:
+        symbol, price, step = bar.symbol, bar.close, bar.index % 12
+        if step == 0:
+            entry = self.buy(symbol, 9, limit=price, take_profit=price * 1.03, stop_loss=price * 0.97, display=4, tag="in")
+            self.sell(symbol, 5, limit=price * 1.02, after=entry, reduce_only=True, rule_id="out")
+        elif step == 1:
+            self.buy(symbol, value=2_000, touch=price * 0.99, limit=price * 0.985)
+            self.sell(symbol, 3, trail="1.5%", tag="trail")
+            self.sell(symbol, 2, trail="20 ticks", trail_limit=0.25)
+        elif step == 2:
+            a = self.buy(symbol, 4, limit=price * 0.99, post_only=True)
+            b = self.buy(symbol, 4, stop=price * 1.01)
+            self.oco(a, b)
+        elif step == 3:
+            self.sell(symbol, weight=0.05, trail=price * 0.02, stop=price * 0.97)
+            self.buy(symbol, 1, tif="OPG")
+            self.sell(symbol, 1, limit=price, tif="CLS")
+        elif step == 4:
+            trailing = self.sell(symbol, 6, trail=price * 0.04)
+            trailing.replace(trail="1%")
+            trailing.replace(trail=price * 0.01, quantity=5)
+        elif step == 9:
+            self.cancel_all(symbol, side="sell", tag="trail")
+            self.cancel_all(side="buy")
+        elif step == 11:
+            self.cancel_all(symbol)
+            self.close(symbol)
+
+
 class Sized(fw.Strategy):
     """Leaves the size to the configuration."""
 
@@ -264,4 +296,4 @@ class Sized(fw.Strategy):
             self.sell(bar.symbol, limit=bar.close * 1.01, tif="FOK")
 
 
-ALL = (SmaCross, Literals, Held, Breakout, Helped, Rotation, Handles, Numbers)
+ALL = (SmaCross, Literals, Held, Breakout, Helped, Rotation, Handles, Numbers, EveryTerm)

@@ -243,7 +243,9 @@ def test_margin_is_each_value_times_the_fraction_in_account_money() -> None:
 
 
 @pytest.mark.parametrize("fraction", (RATE_SCALE, HALF))
-@pytest.mark.parametrize("values", [(1,), (-2,), (1_000,), (10**12,), (400, -800, 600), (2, 2, 2, 2, 2, 2), (6, 6, 6, 6)])
+@pytest.mark.parametrize(
+    "values", [(1,), (-2,), (1_000,), (10**12,), (400, -800, 600), (2, 2, 2, 2, 2, 2), (6, 6, 6, 6), (3,) * 12]
+)
 @pytest.mark.parametrize("foreign", (0, 1))
 def test_equity_below_the_maintenance_margin_by_one_unit(fraction: int, values: tuple[int, ...], foreign: int) -> None:
     """Equity of exactly what the positions need is enough; one unit less is not."""

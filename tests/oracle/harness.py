@@ -21,7 +21,7 @@ from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.advance import advance, finish
 from fillwright.kernel.state import DONE, GROW, TICKET, WANTS_BARS, State
 from fillwright.model import columns
-from fillwright.model.codes import OrderFlag, OrderStatus, OrderType, SizeMode, TimeInForce
+from fillwright.model.codes import Action, OrderFlag, OrderStatus, OrderType, SizeMode, TimeInForce
 from fillwright.strategy.desk import Callback
 from reference import engine
 from reference.scenario import (
@@ -89,13 +89,15 @@ class _Play:
                 instrument=command.instrument, side=command.side, size_mode=command.size_mode, size=command.size,
                 type=command.type, tif=command.tif, limit=command.limit, stop=command.stop, expire=command.expire_at,
                 lot=command.lot + 1, rule=command.rule,
-                flags=command.flags, trail=command.trail, trail_unit=command.trail_unit,
-                take=command.take_profit, loss=command.stop_loss,
+                flags=command.flags & ~OrderFlag.REDUCE_ONLY,
+                action=Action.REDUCE if command.flags & OrderFlag.REDUCE_ONLY else Action.ANY,
+                trail=command.trail, trail_unit=command.trail_unit,
+                take=command.take_profit, loss=command.stop_loss, display=command.display,
+                after=command.after + 1 if command.after < len(orders) else 0,
             )  # fmt: skip
-            before = len(self.state.table("orders"))
             number = self.call(intake.submit)
-            if command.oco and number > 0 and number == before:
-                self.call(exits.link, number - 1, number)
+            if 0 <= command.oco < number:
+                self.call(exits.link, number, command.oco)
         elif isinstance(command, Target):
             self.ticket(
                 instrument=command.instrument, size_mode=command.size_mode, size=command.size, type=OrderType.MARKET,
@@ -114,13 +116,15 @@ class _Play:
             self.call(intake.submit_targets, cells.ctypes.data, len(cells))
         elif isinstance(command, CancelAll):
             for order in orders:
-                if order["status"] in LIVE and command.instrument in (None, int(order["symbol"])):
+                meant = command.instrument in (None, int(order["symbol"])) and command.side in (0, int(order["side"]))
+                if order["status"] in LIVE and meant:
                     self.call(intake.cancel, int(order["order_id"]))
         elif command.order_id < len(orders):
             if isinstance(command, Cancel):
                 self.call(intake.cancel, command.order_id)
             else:
-                self.call(intake.replace, command.order_id, command.quantity, command.limit, command.stop)
+                trail = (command.trail, int(command.trail_unit))
+                self.call(intake.replace, command.order_id, command.quantity, command.limit, command.stop, *trail)
 
 
 def run_engine(scenario: Scenario) -> Journal:
@@ -194,6 +198,7 @@ def terms_of(scenario: Scenario) -> Terms:
         max_open_positions=some(x.max_open_positions),
         max_position_fraction=some(x.max_position_fraction),
         deduplicate=x.deduplicate,
+        bracket=x.bracket,
         refuse_scale_in=x.refuse_scale_in,
         max_orders=some(x.max_orders),
         max_orders_interval=x.max_orders_interval,

@@ -12,6 +12,7 @@ from dataclasses import field as column
 from fillwright.model.codes import (
     AccountType,
     BarPath,
+    Bracket,
     DataKind,
     ExitReason,
     FillWhen,
@@ -73,9 +74,13 @@ class Live:
     reserved: int = 0
     met: bool = False  # has met the market
     asked: int = 0  # replaces on their way
-    child: Live | None = None
     since: int = 0  # price at which its entry released it on the segment under way
+    display_quantity: int = 0  # shown part of an iceberg
+    shown: int = 0  # what is left of it
     entry: Live | None = None  # of an exit
+    parent: Live | None = None  # the order whose complete fill releases it: the first leg of a reversal, or any other
+    waiting: list[Live] = column(default_factory=list)  # the orders whose parent it is
+    leg: bool = False  # the second leg of a reversal
     exits: list[Live] = column(default_factory=list)  # of an entry
     group: list[Live] = column(default_factory=list)  # of which one cancels the others, itself included
 
@@ -104,11 +109,11 @@ class Live:
         same = (
             "order_id intent_id symbol side type tif size_mode size parent_id lot_id decided_at arrived_at expire_at decision_price "
             "rule_id quantity limit_price stop_price trail_offset trail_unit status reason cum_quantity cum_notional fee "
-            "done_at exit_reason flags"
+            "done_at exit_reason flags display_quantity"
         )
         out = {name: int(getattr(self, name)) for name in same.split()}
-        out |= {"strategy": 0, "sent_at": self.decided_at, "leaves_quantity": self.leaves, "display_quantity": 0}
-        out["oco_id"] = self.group[0].order_id if self.group else -1
+        out |= {"strategy": 0, "sent_at": self.decided_at, "leaves_quantity": self.leaves}
+        out["oco_id"] = min(order.order_id for order in self.group) if self.group else -1
         return out | dict.fromkeys(("position_id", "tag", "queue_ahead"), -1)
 
 
@@ -122,6 +127,8 @@ class Queued:
     quantity: int = 0
     limit: int = 0
     stop: int = 0
+    trail: int = 0
+    trail_unit: int = 0
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,7 @@ class Broker:
     offered: dict[int, int | None] = column(default_factory=dict)  # lots the bar still offers, None = no cap
     equity_so_far: list[int] = column(default_factory=list)  # at the end of every instant
     now: int = 0
+    next: int = 0  # index in working of the order that a walk comes to next
     trading_state: TradingState = TradingState.ACTIVE
 
     def __post_init__(self) -> None:
@@ -258,12 +266,19 @@ class Broker:
                 "reported_at": self.now,
             }
         )
-        if ends and order.status is not OrderStatus.FILLED and order.child and not order.child.done:
-            self.happen(order.child, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
-        if ends and order.cum_quantity == 0:
-            for other in order.exits:
+        if ends and order.status is not OrderStatus.FILLED:
+            if order.cum_quantity and self.settings.bracket is Bracket.ARM_ON_FULL:
+                self._arm(order, 0, time)
+            for other in [*([] if order.cum_quantity else order.exits), *order.waiting]:
                 if not other.done:
                     self.happen(other, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
+
+    def put_last(self, order: Live) -> None:
+        """An order goes to the end of the working list; whoever walks through it goes on where they were."""
+        if self.working.index(order) < self.next:
+            self.next -= 1
+        self.working.remove(order)
+        self.working.append(order)
 
     # ---------------------------------------------------------------- funds, §8
 
@@ -380,6 +395,8 @@ class Broker:
     def arrive(self, command: Queued) -> None:
         """One command reaches the broker."""
         order, time = command.order, command.arrived_at
+        if command.what != "new" and order in self.working and not order.done:
+            self.expire(order, time)
         if command.what == "new":
             if not order.done:
                 self._arrive_new(order, time)
@@ -390,6 +407,11 @@ class Broker:
                 self.happen(order, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER)
         else:
             self._arrive_replace(order, command)
+
+    def expire(self, order: Live, time: int) -> None:
+        """End an order whose last time lies before a time."""
+        if order.tif == TimeInForce.GTD and order.expire_at < time:
+            self.happen(order, OrderEvent.EXPIRE, max(order.expire_at, order.arrived_at), Reason.GTD_REACHED)
 
     def reduces_only(self, order: Live, position: int) -> bool:
         """Whether the order does nothing but make the position smaller."""
@@ -405,6 +427,8 @@ class Broker:
             self.reserve(order)
         self.happen(order, OrderEvent.ACCEPT, time)
         self.working.append(order)
+        if order.held and order.parent and not order.leg and order.parent.status is OrderStatus.FILLED:
+            self._release(order, time)
 
     def _arrive_replace(self, order: Live, command: Queued) -> None:
         time = command.arrived_at
@@ -421,8 +445,7 @@ class Broker:
         if quantity == order.cum_quantity:
             self.happen(order, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED)
             return
-        stop = order.stop_price if order.triggered else command.stop or order.stop_price
-        limit = command.limit or order.limit_price
+        stop, limit = self.replaced(order, command)
         price = limit or stop or self.mark(order.symbol)
         if not order.held:
             short = self.shortage(order, quantity - order.cum_quantity, price, Liquidity.TAKER)
@@ -431,17 +454,32 @@ class Broker:
                 return
         loses = bool(order.trail_unit) or quantity > order.quantity or limit != order.limit_price or stop != order.stop_price
         order.quantity, order.limit_price, order.stop_price = quantity, limit, stop
+        if command.trail:
+            order.trail_offset, order.trail_unit = command.trail, command.trail_unit
         if not order.held:
             self.reserve(order)
         if loses:
             order.arrived_at = time
             order.met = False
-            for moved in (order, *(leg for leg in order.exits if leg.held and leg in self.working and not leg.done)):
-                self.working.remove(moved)
-                self.working.append(moved)
+            order.shown = order.display_quantity
+            self.put_last(order)
         self.happen(order, OrderEvent.REPLACE, time)
         if not order.held:
             self.fit_to_position(order, time)
+
+    def replaced(self, order: Live, command: Queued) -> tuple[int, int]:
+        """(stop, limit) of an order after a replace, as the market is now."""
+        stop, limit = order.stop_price, order.limit_price
+        if command.trail and not command.stop and not order.triggered:
+            was = order.trail_offset, order.trail_unit
+            order.trail_offset, order.trail_unit = command.trail, command.trail_unit
+            stop = self.trailed(order, self.mark(order.symbol))
+            order.trail_offset, order.trail_unit = was
+            if limit and not command.limit:
+                limit = max(limit + stop - order.stop_price, self.scenario.instruments[order.symbol].tick, 1)
+        if command.stop and not order.triggered:
+            stop = command.stop
+        return stop, command.limit or limit
 
     # ---------------------------------------------------------------- fills, §5 and §6
 
@@ -503,14 +541,21 @@ class Broker:
             self.offered[instrument] = offered - lots
         if not order.done:
             self.reserve(order)
-        elif order.child and not order.child.done:
-            self._release(order.child, moment.time)
         self._arm(order, lots, moment.time)
+        if order.done:
+            for other in order.waiting:
+                if not other.done and other in self.working:
+                    self._release(other, moment.time)
         self._settle(order, lots, moment.time)
         if fill["closing_quantity"]:
             for other in list(self.working):
                 if other is not order and other.symbol == instrument and not other.held and not other.done:
                     self.fit_to_position(other, moment.time)
+        if order.display_quantity and liquidity is Liquidity.MAKER and not order.done:
+            order.shown -= lots
+            if order.shown <= 0:
+                order.shown = order.display_quantity
+                self.put_last(order)
 
     def fit_to_position(self, order: Live, time: int) -> bool:
         """Cut a reduce-only order to what it can reduce; False if that is nothing, which ends it."""
@@ -525,19 +570,24 @@ class Broker:
         return left > 0
 
     def _arm(self, entry: Live, lots: int, time: int) -> None:
-        """The exits of an entry follow a fill of it."""
+        """The exits of an entry follow a fill of it, or (0 lots) its end."""
+        if self.settings.bracket is Bracket.ARM_ON_FULL and not entry.done:
+            return
         for order in entry.exits:
             if order.done:
                 continue
             if not order.held:
-                order.quantity += lots
-                self.happen(order, OrderEvent.REPLACE, time, Reason.FOLLOWS_ENTRY)
+                if lots:
+                    order.quantity += lots
+                    self.happen(order, OrderEvent.REPLACE, time, Reason.FOLLOWS_ENTRY)
                 continue
-            order.since = self.mark(order.symbol)
-            whole, order.quantity = order.quantity, lots
-            if whole != lots:
-                event = OrderEvent.SHRINK if lots < whole else OrderEvent.REPLACE
-                self.happen(order, event, time, Reason.FOLLOWS_ENTRY, (whole, lots))
+            if lots:
+                order.since = self.mark(order.symbol)
+                self.put_last(order)
+            whole, order.quantity = order.quantity, entry.cum_quantity
+            if whole != order.quantity:
+                event = OrderEvent.SHRINK if order.quantity < whole else OrderEvent.REPLACE
+                self.happen(order, event, time, Reason.FOLLOWS_ENTRY, (whole, order.quantity))
             order.flags &= ~OrderFlag.HELD
             self.happen(order, OrderEvent.RELEASE, time)
 
@@ -571,7 +621,14 @@ class Broker:
         return False
 
     def _release(self, child: Live, time: int) -> None:
+        """A held order comes to the market, where its parent was filled or, elsewhere, after that time."""
         child.flags &= ~OrderFlag.HELD
+        assert child.parent
+        if child.symbol == child.parent.symbol:
+            child.since = self.mark(child.symbol)
+        else:
+            child.arrived_at = max(child.arrived_at, time)
+        self.put_last(child)
         self.happen(child, OrderEvent.RELEASE, time)
         if self.affordable(child, child.leaves, self.price_of(child), Liquidity.TAKER, time):
             self.reserve(child)

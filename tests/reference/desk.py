@@ -25,7 +25,7 @@ from reference.broker import Broker, Live, Queued, largest, rises
 from reference.limits import LIMITS, SHRINKING, Limits, opening
 from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Order, Replace, Switch, Target, TargetBatch
 
-SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT)
+SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT, SizeMode.RISK)
 EXITS = {
     OrderType.STOP: ExitReason.STOP, OrderType.STOP_LIMIT: ExitReason.STOP, OrderType.TRAILING_STOP: ExitReason.TRAILING,
     OrderType.TRAILING_STOP_LIMIT: ExitReason.TRAILING, OrderType.MARKET_IF_TOUCHED: ExitReason.TARGET,
@@ -66,6 +66,8 @@ class Desk:
                 self._refuse(command)
             case Switch():
                 self.broker.trading_state = command.state
+            case Order() if self._has_nothing_to_reduce(command):
+                self._refuse(command, Reason.NO_POSITION)
             case Order():
                 self._order(command)
             case Target():
@@ -80,7 +82,7 @@ class Desk:
                 self._cancel(command.order_id)
             case CancelAll():
                 for order in self.broker.live:
-                    if command.instrument in (None, order.symbol):
+                    if command.instrument in (None, order.symbol) and command.side in (0, order.side):
                         self._cancel(order.order_id)
             case Replace():
                 self._replace(command)
@@ -94,15 +96,23 @@ class Desk:
             return any(order.decided_at == self.broker.now for order in same)
         return bool(same) and self.settings.deduplicate is Deduplicate.PER_RUN
 
-    def _refuse(self, command: Order | Target) -> None:
+    def _has_nothing_to_reduce(self, command: Order) -> bool:
+        """Whether a reduce-only order that waits for no other finds no position on the other side."""
+        waits = 0 <= command.after < len(self.broker.orders) and not self.broker.orders[command.after].done
+        reduces = OrderFlag.REDUCE_ONLY in command.flags and not waits
+        return reduces and self.limits.projected(command.instrument) * command.side >= 0
+
+    def _refuse(self, command: Order | Target, reason: Reason = Reason.DUPLICATE_RULE) -> None:
         """An order on record that was not acted on."""
         self.intents += 1
         side = command.side if isinstance(command, Order) else Side.SELL if command.size < 0 else Side.BUY
         lots = command.size if command.size_mode is SizeMode.UNITS else 0
         order = self._make(command.instrument, side, lots, command.size_mode, command.size, self.intents - 1)
         order.rule_id = command.rule
+        if isinstance(command, Order):
+            order.flags |= command.flags & OrderFlag.REDUCE_ONLY
         self.broker.orders.append(order)
-        self.broker.happen(order, OrderEvent.DENY, self.broker.now, Reason.DUPLICATE_RULE)
+        self.broker.happen(order, OrderEvent.DENY, self.broker.now, reason)
 
     # ---------------------------------------------------------------- sizes
 
@@ -117,15 +127,23 @@ class Desk:
 
     def _lots_for(self, instrument: int, money: int) -> int:
         """Largest quantity whose value with slippage and fee is within money of the account's currency."""
+        price = self._taken(instrument, Side.BUY)
+        return self._affordable(instrument, price, price, money)
+
+    def _taken(self, instrument: int, side: int) -> int:
+        """What a taker is taken to pay now, or to get: the mark, for buys the ask that stands if that is higher, with slippage."""
         mark, tick = self.broker.mark(instrument), self.broker.scenario.instruments[instrument].tick
-        if instrument in self.broker.standing:
+        if instrument in self.broker.standing and side > 0:
             mark = max(mark, self.broker.standing[instrument].bar.ask[3])
-        price = mark + muldiv(mark, self.settings.slippage_rate, RATE) + self.settings.slippage_ticks * tick
+        return mark + side * (muldiv(mark, self.settings.slippage_rate, RATE) + self.settings.slippage_ticks * tick)
+
+    def _affordable(self, instrument: int, worth: int, price: int, money: int) -> int:
+        """Largest quantity of which so much per lot, and the fee at a price, are within money."""
         quote = self.books.quote[instrument]
 
         def fits(lots: int) -> bool:
             fee, _ = self.broker.fee(None, instrument, lots, price, Liquidity.TAKER)
-            value = self.books.value(instrument, price, lots)
+            value = self.books.value(instrument, worth, lots)
             return self.books.base(quote, value) + self.books.base(quote, fee) <= money
 
         top = 1
@@ -133,13 +151,27 @@ class Desk:
             top *= 2
         return largest(top, fits)
 
+    def _at_risk(self, command: Order) -> int:
+        """Largest quantity that loses no more than a part of equity from the entry to the stop, the fee of the entry included."""
+        price = self._taken(command.instrument, command.side)
+        if command.limit and not command.trail_unit:
+            price = command.limit
+        elif command.stop:
+            price = command.stop
+        worth = command.side * (price - command.stop_loss)
+        return (
+            self._affordable(command.instrument, worth, price, self._money(command.size_mode, command.size)) if worth > 0 else 0
+        )
+
     # ---------------------------------------------------------------- buy, sell
 
     def _order(self, command: Order) -> None:
         self.intents += 1
         instrument = command.instrument
         lots = command.size
-        if command.size_mode in SIZED:
+        if command.size_mode is SizeMode.RISK:
+            lots = self._at_risk(command) if self._priced(instrument) else 0
+        elif command.size_mode in SIZED:
             lots = self._lots_for(instrument, self._money(command.size_mode, command.size)) if self._priced(instrument) else 0
         order = self._make(instrument, command.side, lots, command.size_mode, command.size, self.intents - 1)
         order.type, order.tif, order.expire_at = command.type, command.tif, command.expire_at
@@ -149,30 +181,48 @@ class Desk:
         order.trail_offset, order.trail_unit = command.trail, command.trail_unit
         order.flags |= command.flags
         order.exit_reason = EXITS.get(command.type, ExitReason.SIGNAL)
+        order.display_quantity = order.shown = command.display
+        if not self._wait(order, command.after):
+            self.broker.orders.append(order)
+            self.broker.happen(order, OrderEvent.DENY, self.broker.now, Reason.PARENT_ENDED)
+            return
         exits = self._exits(order, command)
         if exits is None:
             self.broker.orders.append(order)
             self.broker.happen(order, OrderEvent.DENY, self.broker.now, Reason.OFF_TICK)
-        elif self._submit(order, self.books.position(instrument)):
+        elif self._submit(order):
             for leg in exits:
                 leg.order_id, leg.quantity, leg.size = len(self.broker.orders), order.quantity, order.quantity
                 self.broker.orders.append(leg)
                 self.broker.happen(leg, OrderEvent.SUBMIT, self.broker.now)
                 self.broker.queue.append(Queued("new", leg, leg.arrived_at))
             order.exits = exits
-            if command.oco:
-                self._join(order)
+            if order.parent:
+                order.parent.waiting.append(order)
+            if 0 <= command.oco < order.order_id:
+                self._join(order, self.broker.orders[command.oco])
 
-    def _join(self, order: Live) -> None:
-        """Link an order with the order before it, where both are new, alike and not held."""
-        earlier = [other for other in self.broker.orders if other.order_id < order.order_id]
-        last = earlier[-1] if earlier else order
-        fresh = last.status is OrderStatus.PENDING_NEW and last.decided_at == self.broker.now and not last.held
-        if last is order or not fresh or last.symbol != order.symbol:
+    def _wait(self, order: Live, number: int) -> bool:
+        """Hold an order until another is filled; False if that one has ended otherwise."""
+        if not 0 <= number < len(self.broker.orders):
+            return True
+        parent = self.broker.orders[number]
+        if not parent.done:
+            order.parent, order.parent_id = parent, number
+            order.flags |= OrderFlag.HELD
+        return not parent.done or parent.status is OrderStatus.FILLED
+
+    def _join(self, order: Live, other: Live) -> None:
+        """One of two orders cancels the other, where they can."""
+        for one in (order, other):
+            held = one.held and (one.leg or not one.parent)
+            if one.done or held or one.entry or OrderFlag.ENGINE in one.flags:
+                return
+        if order is other or order.symbol != other.symbol or order.group:
             return
-        last.group = last.group or [last]
-        last.group.insert(last.group.index(last) + 1, order)
-        order.group = last.group
+        other.group = other.group or [other]
+        other.group.insert(other.group.index(other) + 1, order)
+        order.group = other.group
 
     def _exits(self, order: Live, command: Order) -> list[Live] | None:
         """Take profit and stop loss of an entry, None if a price is off the tick."""
@@ -225,9 +275,10 @@ class Desk:
             order.flags |= OrderFlag.SIZED
         return order
 
-    def _submit(self, order: Live, position: int) -> bool:
-        """Check the order against a position and send it; False if it was denied."""
+    def _submit(self, order: Live) -> bool:
+        """Check the order against the position and send it; False if it was denied."""
         broker, now = self.broker, self.broker.now
+        position = self.limits.start(order)
         broker.orders.append(order)
         asked = order.quantity
         shrinks: list[tuple[int, Refusal]] = []
@@ -262,6 +313,10 @@ class Desk:
             return Reason.OFF_TICK, 0, 0
         if order.quantity == 0:
             return Reason.ZERO_QUANTITY, 0, 0
+        whole, left = order.quantity, -order.side * self.limits.projected(order.symbol)
+        if OrderFlag.REDUCE_ONLY in order.flags and not order.held and left < whole:
+            order.quantity = left
+            shrinks.append((left, (Reason.SHRUNK_TO_POSITION, whole, left)))
         for reason in LIMITS:
             numbers = self.limits.over(reason, order, position, order.quantity)
             if numbers is None:
@@ -304,7 +359,7 @@ class Desk:
         if plan.change == 0:
             self.no_change += 1
             return
-        target, position = plan.target, self.books.position(plan.target.instrument)
+        target = plan.target
         side = 1 if plan.change > 0 else -1
 
         def make(lots: int) -> Live:
@@ -316,18 +371,18 @@ class Desk:
             first = make(abs(plan.projected))
             first.flags |= OrderFlag.CLOSING
             first.exit_reason = ExitReason.REVERSAL
-            if not self._submit(first, position):
+            if not self._submit(first):
                 return
             second = make(abs(plan.goal))
             second.flags |= OrderFlag.HELD
-            second.parent_id = first.order_id
-            if self._submit(second, 0):
-                first.child = second
+            second.parent, second.parent_id, second.leg = first, first.order_id, True
+            if self._submit(second):
+                first.waiting.append(second)
             return
         order = make(abs(plan.change) if plan.priced else 0)
         if plan.goal == 0 and plan.priced:
             order.flags |= OrderFlag.CLOSING
-        self._submit(order, position)
+        self._submit(order)
 
     # ---------------------------------------------------------------- cancel, replace
 
@@ -364,11 +419,22 @@ class Desk:
             limit if limit and order.limit_price else order.limit_price,
             stop if stop and order.stop_price else order.stop_price,
         )
+        trail = (command.trail, command.trail_unit) if order.trail_unit else (0, 0)
+        same = wanted == (order.quantity, order.limit_price, order.stop_price)
+        same = same and (not trail[0] or trail == (order.trail_offset, order.trail_unit))
         stated = command.quantity, limit if order.limit_price else 0, stop if order.stop_price else 0
-        if not any(stated) or (wanted == (order.quantity, order.limit_price, order.stop_price) and not order.asked):
+        if not any((*stated, trail[0])) or (same and not order.asked):
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.NOTHING_TO_CHANGE)
+            return
+        asked = Queued(
+            "replace", order, now, wanted[0], limit if order.limit_price else 0, stop if order.stop_price else 0, *trail
+        )
+        later_stop, later_limit = self.broker.replaced(order, asked)
+        over = self.limits.over_on_replace(order, wanted[0] - order.cum_quantity, later_limit, later_stop)
+        if over:
+            broker.happen(order, OrderEvent.REPLACE_REJECT, now, over[0], over[1:])
             return
         order.flags |= OrderFlag.PENDING_REPLACE
         order.asked += 1
         broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)
-        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *stated))
+        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *stated, *trail))

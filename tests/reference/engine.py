@@ -135,8 +135,8 @@ class Reference:
     def expire_gtd(self) -> None:
         """GTD orders whose time has passed."""
         for order in list(self.broker.working):
-            if order.tif == TimeInForce.GTD and not order.done and order.expire_at < self.broker.now:
-                self.broker.happen(order, OrderEvent.EXPIRE, max(order.expire_at, order.arrived_at), Reason.GTD_REACHED)
+            if not order.done:
+                self.broker.expire(order, self.broker.now)
 
     def day_end(self, bars: dict[int, Bar]) -> None:
         """DAY orders of the instruments whose trading day is over."""

@@ -32,6 +32,9 @@ LIMITS = (
 )
 """All of them, in the order of the page."""
 
+COUNTS = (Reason.MAX_OPEN_POSITIONS, Reason.MAX_ORDERS, Reason.MAX_LIVE_ORDERS)
+"""Those that count orders and positions, which a replace makes none of."""
+
 Numbers = tuple[int, int]
 
 
@@ -72,8 +75,7 @@ class Limits:
             case Reason.TRADING_REDUCE_ONLY:
                 return (0, 0) if self.broker.trading_state is TradingState.REDUCE_ONLY else None
             case Reason.SCALE_IN_NOT_ALLOWED:
-                held = position or self.projected(order.symbol, order)
-                return (abs(held), 0) if settings.refuse_scale_in and held * order.side > 0 else None
+                return (abs(position), 0) if settings.refuse_scale_in and position * order.side > 0 else None
             case Reason.MAX_ORDERS:
                 return self._reached(self._recent(order), settings.max_orders)
             case Reason.MAX_LIVE_ORDERS:
@@ -94,6 +96,39 @@ class Limits:
             case _:
                 return self._exposure(order, lots, settings.max_net_exposure, net=True)
 
+    def start(self, order: Live) -> int:
+        """The position that an order is seen to meet: what there is or what is projected, whichever leaves less to close."""
+        if order.held and order.parent and not order.leg:
+            return self._after(order)
+        both = (self.books.position(order.symbol), self.projected(order.symbol, order))
+        return 0 if order.held else max(both) if order.side > 0 else min(both)
+
+    def _after(self, order: Live) -> int:
+        """The position that an order finds when all it waits for is filled."""
+        if OrderFlag.REDUCE_ONLY in order.flags:
+            return -order.side * order.quantity
+        found, parent = self.books.position(order.symbol), order.parent
+        while parent:
+            if parent.symbol == order.symbol:
+                found += parent.side * parent.leaves
+            parent = (parent.parent or parent.entry) if parent.held else None
+        return found
+
+    def over_on_replace(self, order: Live, lots: int, limit: int, stop: int) -> tuple[Reason, int, int] | None:
+        """Why a replace to so many leaves at these prices is refused."""
+        start = self.start(order)
+        part, old = opening(order, start, lots), opening(order, start, order.leaves)
+        moved = (limit, stop) != (order.limit_price, order.stop_price)
+        if part == 0 or OrderFlag.REDUCE_ONLY in order.flags:
+            return None
+        was = order.limit_price, order.stop_price
+        order.limit_price, order.stop_price = limit, stop
+        collar = [Reason.PRICE_COLLAR] if moved else []
+        looks = [reason for reason in LIMITS if reason not in COUNTS] if part > old else collar
+        found = [(reason, numbers) for reason in looks if (numbers := self.over(reason, order, start, lots))]
+        order.limit_price, order.stop_price = was
+        return (found[0][0], *found[0][1]) if found else None
+
     def worth(self, instrument: int, lots: int) -> int:
         """Value of lots at the mark in the account's currency."""
         return self.books.base(self.books.quote[instrument], self.books.value(instrument, self.broker.mark(instrument), lots))
@@ -101,7 +136,8 @@ class Limits:
     def projected(self, instrument: int, without: Live | None = None) -> int:
         """The position when all live market orders but one have filled, except those whose cancel has been asked for."""
         orders = [live for live in self.broker.live if live.symbol == instrument and live.type == OrderType.MARKET]
-        counted = [live for live in orders if live is not without and OrderFlag.PENDING_CANCEL not in live.flags]
+        waits = [live for live in orders if live.held and live.parent and not live.leg]
+        counted = [o for o in orders if o is not without and o not in waits and OrderFlag.PENDING_CANCEL not in o.flags]
         return self.books.position(instrument) + sum(live.side * live.leaves for live in counted)
 
     def _of_equity(self, fraction: int | None) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from fillwright.model.codes import (
@@ -139,10 +139,13 @@ class Matching:
             return
         self._pass_point(Stage.OPEN, 0, self._may_meet_first)
         for stage in (Stage.FIRST, Stage.SECOND, Stage.CLOSE):
-            for order in self.broker.working:  # also reaches what is appended meanwhile
+            for order in self._walk():
                 if self._may_meet(order) and order.tif not in AUCTIONS:
                     bar = self.bars[order.symbol]
                     points = self._points(order, bar)
+                    if order.since and order.tif in (TimeInForce.IOC, TimeInForce.FOK):  # these wait for a point
+                        order.since = 0
+                        continue
                     start, order.since = order.since or points[stage - 1], 0
                     self._on_segment(order, start, points[stage], self._moment(order, stage))
         self._auction_at_close()
@@ -227,7 +230,7 @@ class Matching:
     ) -> None:  # fmt: skip
         """All orders that may meet one price of each bar: column 0 its open, 3 its close."""
         remainders: list[tuple[Live, int]] = []
-        for order in self.broker.working:  # also reaches what is appended meanwhile
+        for order in self._walk():
             if not may_meet(order):
                 continue
             if stage is Stage.STANDING:
@@ -249,6 +252,14 @@ class Matching:
                 self.broker.happen(order, OrderEvent.EXPIRE, time, Reason.AUCTION_OVER)
             else:
                 self.broker.happen(order, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER)
+
+    def _walk(self) -> Iterator[Live]:
+        """The working list from its beginning; what is put at its end meanwhile is reached, once more if it has been before."""
+        broker = self.broker
+        broker.next = 0
+        while broker.next < len(broker.working):
+            broker.next += 1
+            yield broker.working[broker.next - 1]
 
     # ---------------------------------------------------------------- points and segments
 
@@ -304,7 +315,8 @@ class Matching:
         if not self.broker.fit_to_position(order, moment.time):
             return
         left = self.broker.left(order, moment)
-        lots = order.leaves if left is None else min(order.leaves, left)
+        wanted = min(order.leaves, order.shown) if order.display_quantity and liquidity is Liquidity.MAKER else order.leaves
+        lots = wanted if left is None else min(wanted, left)
         if lots == 0 or (order.tif == TimeInForce.FOK and lots < order.leaves):
             return
         self.broker.fill(order, lots, price, liquidity, moment)

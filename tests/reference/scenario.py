@@ -14,6 +14,7 @@ from fractions import Fraction
 from fillwright.model.codes import (
     AccountType,
     BarPath,
+    Bracket,
     DataKind,
     Deduplicate,
     FillWhen,
@@ -90,7 +91,9 @@ class Order:
     trail_unit: TrailUnit = TrailUnit.NONE
     take_profit: int = 0  # exits of an entry; 0 = none
     stop_loss: int = 0
-    oco: bool = False  # one cancels the other, with the last order of the same callback
+    oco: int = -1  # one cancels the other: the order that it is linked with; a number that no order has, as in `after`, is none
+    after: int = -1  # the order whose fill releases it
+    display: int = 0  # shown part of an iceberg, 0 = all
 
 
 @dataclass(frozen=True)
@@ -139,13 +142,16 @@ class Replace:
     quantity: int = 0
     limit: int = 0
     stop: int = 0
+    trail: int = 0  # new distance of a trailing stop
+    trail_unit: TrailUnit = TrailUnit.NONE
 
 
 @dataclass(frozen=True)
 class CancelAll:
-    """One cancel for each live order of the instrument (None: of all), engine orders excepted, by order number."""
+    """One cancel for each live order of the instrument (None: of all) and side (0: both), engine orders excepted, by order number."""
 
     instrument: int | None = None
+    side: int = 0
 
 
 Command = Order | Target | TargetBatch | Close | Cancel | Replace | CancelAll | Switch
@@ -187,6 +193,7 @@ class Settings:
     max_position_quantity: int | None = None
     max_order_quantity: int | None = None
     deduplicate: Deduplicate = Deduplicate.NONE
+    bracket: Bracket = Bracket.PRO_RATA
     refuse_scale_in: bool = False
     max_orders: int | None = None
     max_orders_interval: int = 0

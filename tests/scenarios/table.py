@@ -6,6 +6,7 @@ in the callback at that time:
 
     09:31 buy 10 limit 99.50 DAY        09:32 sell 5 stop 98        09:32 target -5        09:33 close
     09:31 buy value 5000                09:32 cancel 0              09:33 replace 0 limit 99 quantity 20
+    09:31 sell 10 limit 105 after 0            09:31 oco 0 1           09:32 cancel_all side buy tag a
     09:33 refused replace 0 limit 99.123
     09:31 buy 10 limit 99 GTD until 09:40      09:32 open -10      09:33 add 5      09:34 reduce 3      09:35 reverse
 
@@ -26,9 +27,10 @@ import numpy as np
 import fillwright as fw
 from fillwright.model.codes import Liquidity, OrderEvent, OrderStatus, Reason, Side, Stage
 from fillwright.model.instrument import Instrument
+from fillwright.order_manager import Order
 
 DAY = "2024-01-02"
-PRICES = ("limit", "stop", "value", "weight", "quantity", "touch", "trail", "trail_limit", "take_profit", "stop_loss")
+PRICES = ("limit", "stop", "value", "weight", "quantity", "touch", "trail", "trail_limit", "take_profit", "stop_loss", "display")
 X = Instrument("X", price_decimals=2, tick=1)
 
 
@@ -98,6 +100,9 @@ class Script(fw.Strategy):
 
     def give(self, verb: str, words: list[str]) -> None:
         symbol = self.symbol
+        if verb == "oco":
+            self.oco(*(Order(self._orders, int(number)) for number in words))
+            return
         refused = verb == "refused"
         if refused:
             verb = words.pop(0)
@@ -110,6 +115,10 @@ class Script(fw.Strategy):
                 options["trail"] = words.pop(0)
             elif word in PRICES:
                 options[word] = Decimal(words.pop(0))
+            elif word in ("side", "tag", "risk"):
+                options[word] = words.pop(0)
+            elif word == "after":
+                options[word] = Order(self._orders, int(words.pop(0)))
             elif word in ("reduce_only", "post_only"):
                 options[word] = True
             elif word == "until":
@@ -125,6 +134,8 @@ class Script(fw.Strategy):
             getattr(self, verb)(symbol, number)
         elif verb == "close":
             self.close(symbol)
+        elif verb == "cancel_all":
+            self.cancel_all(symbol, **options)
         else:
             order = next(o for o in self.orders() if o.id == int(number or 0))
             assert getattr(order, verb)(**options) != refused, f"{verb} of {order} was {'taken' if refused else 'refused'}"

@@ -257,3 +257,14 @@ def test_flat_at_closes_at_the_last_close_with_costs(flat_at: list[str], reasons
     closed = found.result.trades
     assert [reason for reason in closed["exit_reason"].tolist() if reason != "none"] == reasons
     assert found.record.counters["intents"] == 2  # what the engine closes is no intent
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"), [("cancel 0", "CANCEL_REJECT ORDER_IS_DONE"), ("replace 0 quantity 5", "REPLACE_REJECT ORDER_IS_DONE")]
+)
+def test_what_arrives_after_the_end_of_an_order_finds_it_expired(command: str, answer: str) -> None:
+    """No bar trades between the end at 09:32:30 and the command at 09:32:50."""
+    bars = "09:31 100\n09:32 100\n09:36 100"
+    script = f"09:31 buy 10 limit 90 GTD until 09:32:30\n09:32 {command}"
+    found = play(bars, script, execution={"latency": "50s"})
+    assert found.life(0)[-2:] == ["09:32:30 EXPIRE GTD_REACHED", f"09:32:50 {answer}"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 import fillwright as fw
-from fillwright.model.codes import OrderEvent, OrderFlag, OrderStatus, Reason
+from fillwright.model.codes import OrderEvent, OrderFlag, OrderStatus, OrderType, Reason
 from reference.engine import run
 from reference.limits import LIMITS
 from reference.scenario import Scenario
@@ -90,6 +90,91 @@ def test_a_refusal_carries_the_two_numbers(settings: dict[str, Any], last: str, 
     assert found.numbers(1, OrderEvent.DENY) == numbers
 
 
+@pytest.mark.parametrize(
+    ("settings", "script", "statuses", "last"),
+    [
+        # both exits are as large as the position: the second would open four
+        ({"max_open_positions": 1}, "09:31 buy 4\n09:32 sell 4\n09:32 sell 4", ["FILLED"] * 3, -4),
+        (
+            {"max_order_quantity": 4},
+            "09:31 buy 4\n09:32 sell 4\n09:32 sell 5",
+            ["FILLED", "FILLED", "DENIED MAX_ORDER_QUANTITY"],
+            0,
+        ),
+        (
+            {"max_order_quantity": 4},
+            "09:31 buy 4\n09:32 sell 3\n09:32 sell 6",
+            ["FILLED", "FILLED", "FILLED MAX_ORDER_QUANTITY"],
+            0,
+        ),
+        ({"max_position_quantity": 5}, "09:31 buy 3\n09:31 buy 3", ["FILLED", "DENIED MAX_POSITION_QUANTITY"], 3),
+        (
+            {"max_position_quantity": 5},
+            "09:31 buy 4\n09:32 sell 4\n09:32 buy 4",
+            ["FILLED", "FILLED", "DENIED MAX_POSITION_QUANTITY"],
+            0,
+        ),
+    ],
+)
+def test_limits_see_what_is_under_way(settings: dict[str, Any], script: str, statuses: list[str], last: int) -> None:
+    found = play(BARS, script, limits=settings)
+    assert [found.status(number) for number in range(len(found.record.tables["orders"]))] == statuses
+    assert int(found.record.tables["fills"]["position"][-1]) == last
+
+
+class Replacing(fw.Strategy):
+    """Gives one resting order after a position, and asks for changes of it; ``answers`` is what came of them."""
+
+    first: int = fw.param(0)
+    side: str = fw.param("buy")
+    asks: Any = fw.param(())
+    state: str = fw.param("active")
+
+    def on_bar(self, bar: Any) -> None:
+        if bar.index == 0 and self.first:
+            self.buy("X", self.first)
+        if bar.index == 1:
+            self.order = getattr(self, self.side)("X", 2, limit=98 if self.side == "buy" else 130)
+            self.set_trading_state(self.state)  # type: ignore[arg-type]
+            self.answers = [self.order.replace(**ask) for ask in self.asks]
+
+    def on_stop(self) -> None:
+        assert self.order.status.name != "DENIED"
+
+
+@pytest.mark.parametrize(
+    ("limits", "params", "reasons"),
+    [
+        # as many as there may be are asked for; less, or a price, is no enlargement
+        ({"max_order_quantity": 5}, {"asks": [{"quantity": 6}, {"quantity": 5}]}, ["MAX_ORDER_QUANTITY"]),
+        ({"max_position_quantity": 5}, {"first": 3, "asks": [{"quantity": 3}]}, ["MAX_POSITION_QUANTITY"]),
+        ({"max_order_value": 450}, {"asks": [{"quantity": 5}, {"limit": 97}]}, ["MAX_ORDER_VALUE"]),
+        ({"max_gross_exposure": "50%"}, {"first": 2, "asks": [{"quantity": 4}, {"quantity": 3}]}, ["MAX_GROSS_EXPOSURE"]),
+        ({"price_collar": "5%"}, {"asks": [{"limit": 94}, {"limit": 95}]}, ["PRICE_COLLAR"]),
+        ({"max_orders": 1, "max_live_orders": 1, "max_open_positions": 1}, {"asks": [{"quantity": 9}]}, []),
+        ({}, {"state": "reduce_only", "asks": [{"quantity": 3}, {"quantity": 1}]}, ["TRADING_REDUCE_ONLY"]),
+        # a sale of four units that there are is no opening, of five it is
+        ({"max_order_quantity": 4}, {"first": 4, "side": "sell", "asks": [{"quantity": 4}]}, []),
+        (
+            {},
+            {"first": 4, "side": "sell", "state": "reduce_only", "asks": [{"quantity": 4}, {"quantity": 5}]},
+            ["TRADING_REDUCE_ONLY"],
+        ),
+        ({"price_collar": "50%"}, {"first": 4, "side": "sell", "asks": [{"limit": 190}]}, []),
+    ],
+)
+def test_a_replace_that_opens_more_is_held_against_limits(limits: Any, params: Any, reasons: list[str]) -> None:
+    config = fw.Config.from_dict({"version": 1, "account": {"initial_cash": 1000}, "limits": limits})
+    result = fw.run(Replacing(**params), market(BARS), config)
+    events = result.record.tables["order_events"]
+    rejected = events[events["event"] == OrderEvent.REPLACE_REJECT]
+    assert [Reason(int(code)).name for code in rejected["reason"]] == reasons
+    asked = int((events["event"] == OrderEvent.REPLACE_REQUEST).sum())
+    assert asked == len(params["asks"]) - len(reasons)
+    if "max_order_value" in limits:
+        assert (rejected["required"].tolist(), rejected["available"].tolist()) == ([500 * 10**6], [450 * 10**6])
+
+
 def test_scale_in_is_refused_where_a_position_is_or_is_coming() -> None:
     script = "09:31 buy 2\n09:31 buy 1\n09:32 buy 1\n09:32 sell 1\n09:33 target 3\n09:33 target -3\n09:34 sell 1\n09:34 close\n09:35 buy 1"
     refused = "DENIED SCALE_IN_NOT_ALLOWED"
@@ -135,8 +220,8 @@ def test_the_trading_state_is_switched_during_a_run() -> None:
         "NONE", "CANCELED_BY_USER", "TRADING_REDUCE_ONLY", "NONE", "TRADING_REDUCE_ONLY", "TRADING_HALTED", "NONE", "TRADING_HALTED",
         "NONE",
     ]  # fmt: skip
-    assert table["orders"]["quantity"].tolist() == [4, 1, 1, 1, 4, 1, 3, 2, 2]  # the engine's order at the end is not asked
-    assert table["fills"]["position"].tolist() == [4, 3, -1, 2, 0]  # both exits saw four units
+    assert table["orders"]["quantity"].tolist() == [4, 1, 1, 1, 3, 1, 3, 3, 3]  # the engine's order at the end is not asked
+    assert table["fills"]["position"].tolist() == [4, 3, 0, 3, 0]  # the second exit saw three units
     rejected = table["order_events"][table["order_events"]["event"] == OrderEvent.REPLACE_REJECT]
     assert rejected["reason"].tolist() == [Reason.TRADING_HALTED]
     assert results[0].record.info["journal_fingerprint"] == results[1].record.info["journal_fingerprint"]
@@ -153,20 +238,34 @@ def test_a_state_that_does_not_exist_is_a_usage_error() -> None:
 
 @given(scenarios())
 def test_no_limit_ever_blocks_an_exit(scenario: Scenario) -> None:
-    """In any flow of orders, whatever a limit refuses would have opened, and what it cuts leaves everything that closes."""
+    """In any flow of orders, whatever a limit refuses would have opened, and what it cuts leaves everything that closes.
+
+    What live market orders close already can not be closed once more.
+    """
     journal = run(scenario)
     held: dict[int, int] = {}
+    coming: dict[int, int] = {}  # signed leaves of market orders whose cancel has not been asked for
     fills = iter(journal.fills)
     fill = next(fills, None)
     for event in journal.order_events:
         order = journal.orders[event["order_id"]]
-        position = 0 if order["flags"] & OrderFlag.HELD or order["parent_id"] >= 0 else held.get(order["symbol"], 0)
-        closes = order["side"] * position < 0
+        position, symbol = held.get(order["symbol"], 0), order["symbol"]
+        others = [
+            lots for number, lots in coming.items() if number != order["order_id"] and journal.orders[number]["symbol"] == symbol
+        ]
+        left = max(0, min(-order["side"] * position, -order["side"] * (position + sum(others))))
+        if order["flags"] & OrderFlag.HELD or order["parent_id"] >= 0:
+            left = 0
         if event["reason"] in LIMITS and event["event"] == OrderEvent.DENY:
             assert event["status"] == OrderStatus.DENIED
-            assert not closes
-        if event["reason"] in LIMITS and event["event"] == OrderEvent.SHRINK and closes:
-            assert event["quantity"] >= abs(position)
+            assert not left
+        if event["reason"] in LIMITS and event["event"] == OrderEvent.SHRINK:
+            assert event["quantity"] >= left
+        if event["reason"] in LIMITS and event["event"] == OrderEvent.REPLACE_REJECT:
+            assert not order["flags"] & OrderFlag.REDUCE_ONLY
+        if order["type"] == OrderType.MARKET:
+            taken = event["flags"] & OrderFlag.PENDING_CANCEL
+            coming[order["order_id"]] = 0 if taken else order["side"] * event["leaves_quantity"]
         if fill is not None and event["fill_id"] == fill["fill_id"]:
-            held[fill["symbol"]] = fill["position"]
+            held[symbol] = fill["position"]
             fill = next(fills, None)

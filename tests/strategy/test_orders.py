@@ -272,7 +272,7 @@ def test_cash_equity_and_now() -> None:
         (lambda s: s.bars("X", "1h"), "X has no bars of 1h", "it has: 1min"),
         (lambda s: s.buy("X", 1, value=100), "one size, got quantity and value", "keep one of them"),
         (lambda s: s.buy("X", value=100, weight=0.1), "one size, got value and weight", "keep one of them"),
-        (lambda s: s.buy("X"), "has no size", "give quantity, value= or weight="),
+        (lambda s: s.buy("X"), "has no size", "give quantity, value=, weight= or risk="),
         (lambda s: s.buy("X", -1), "must be positive, got -1", "self.sell"),
         (lambda s: s.buy("X", 0), "must be positive, got 0", "self.sell"),
         (lambda s: s.buy("X", value=-5), "value must be positive, got -5", "self.sell"),

@@ -159,14 +159,15 @@ ALL = "*"
 OWNERS: dict[str, dict[str, str]] = {
     "orders": {
         "kernel.orders": ALL,
-        "kernel.intake": "intent_id size_mode size parent_id rule_id tag expire_at quantity limit_price stop_price flags exit_reason child "
-        "type tif lot_id trail_offset trail_unit",
-        "kernel.exits": "intent_id rule_id tag parent_id type flags limit_price stop_price exit_reason child oco_id oco_next",
+        "kernel.intake": "intent_id size_mode size parent_id rule_id tag expire_at quantity limit_price stop_price flags exit_reason "
+        "type tif lot_id trail_offset trail_unit display_quantity shown asked",
+        "kernel.arrivals": "flags limit_price stop_price trail_offset trail_unit arrived_at tried shown asked",
+        "kernel.exits": "intent_id rule_id tag parent_id type flags limit_price stop_price exit_reason child sibling waits oco_id oco_next",
         "kernel.matching": "type tif decided_at sent_at arrived_at decision_price tried from_price",
         "kernel.margin": "reserved",
     },
     "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id"},
-    "commands": {"kernel.arrivals": ALL},
+    "commands": {"kernel.arrivals": ALL, "kernel.intake": "trail trail_unit"},
     "fills": {
         "kernel.matching": "fill_id order_id strategy symbol side instant time stage path ambiguous event_time quantity reference_price "
         "spread slippage impact limit tick price liquidity available notional fee exit_reason queue_ahead reported_at",
@@ -204,24 +205,27 @@ OWNERS: dict[str, dict[str, str]] = {
     "scalars": {
         "kernel.arrivals": "n_commands",
         "kernel.exits": "t_take t_loss",
-        "kernel.orders": "n_orders n_order_events work_head work_tail n_working priced live reducing liquidating fault fault_a fault_b",
-        "kernel.matching": "n_fills ambiguous",
+        "kernel.orders": "n_orders n_order_events work_head work_tail cursor n_working priced live reducing liquidating fault fault_a "
+        "fault_b",
+        "kernel.matching": "n_fills ambiguous cursor",
+        "kernel.quotes": "cursor",
         "kernel.ledger": "n_entries n_lot_closes n_lots open_lots",
         "kernel.digest": "fold_at",
         "kernel.advance": "n_equity now instant event_read bars peak trough drawdown drawdown_peak liquidating fault fault_a equity_next",
         "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size",
-        "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop",
+        "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop t_trail t_trail_unit t_take t_loss "
+        "t_display t_after",
         "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap entries entries_cap lot_closes "
         "lot_closes_cap lots lots_cap commands commands_cap instruments n_instruments currencies n_currencies feeds n_feeds books digests "
-        "n_strategies equity self room work_head work_tail",
+        "n_strategies equity self room work_head work_tail cursor",
         "coordinator.memory": "instants n_instants offsets event_feed timers uniform now stop_at seed latency_ns account_type lots_method "
-        "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate flat_day_end flat_run_end "
+        "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate bracket flat_day_end flat_run_end "
         "initial_margin maintenance_margin max_open_positions max_position_fraction policies refuse_scale_in max_orders "
         "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough "
         "trigger mark_by max_age equity_every quoted moments",
         "coordinator.runner": "stop_at first_callback calling",
         "coordinator.checkpoint": "instant",
-        "order_manager": "room trading_state",
+        "order_manager.manager": "room trading_state",
         "strategy.desk": "mask t_tif stop_at",
         "strategy.compiled": "mask params state indicators driver t_rule t_tag t_expire",
         "strategy.schedule": "mask driver room t_rule t_tag t_tif t_type",
@@ -238,7 +242,7 @@ COMPUTED: dict[str, str] = {
 """Modules that lay records out in loops over computed names: the search sees that they write, not which fields."""
 
 RAW: dict[str, set[str]] = {
-    "pack_into": {"order_manager"},
+    "pack_into": {"order_manager.manager"},
     "store_int64": {"kernel.advance"},
 }
 """Stores past the records: the ticket as one run of words, and the equity curve."""

@@ -41,7 +41,10 @@ HEAVY = {"numba", "numpy", "pandas", "polars", "pyarrow"}
 LATE = {"cli", "__init__", "__main__"}
 
 # The words of an order that users write; docs/decisions.md says why they are parameters and not a dictionary.
-MANY_PARAMETERS = frozenset({"order_manager.buy", "order_manager.sell", "strategy.buy", "strategy.sell"})
+MANY_PARAMETERS = frozenset({
+    "order_manager.buy", "order_manager.sell", "strategy.buy", "strategy.sell",
+    "strategy.buy_value", "strategy.sell_value", "strategy.buy_weight", "strategy.sell_weight",
+})  # fmt: skip
 
 # Modules that may name the clock or the generators: isolation compares their state before and after a run.
 CLOCK_ALLOWED: frozenset[str] = frozenset({"fillwright.coordinator.isolation"})

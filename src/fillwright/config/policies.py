@@ -35,6 +35,11 @@ class Orders(Section):
         "How often a rule_id is acted on: without limit, once at an instant, or once in a run. Orders without one always are.",
         "none",
     )
+    bracket: Literal["pro_rata", "arm_on_full"] = leaf(
+        "When take_profit and stop_loss of an entry work: with each of its fills, for what is filled; or once it is filled as a whole, or "
+        "has ended with a part.",
+        "pro_rata",
+    )
     scale_in: Literal["allow", "refuse"] = leaf("Whether an order may enlarge a position that there is.", "allow")
 
 

@@ -46,8 +46,9 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
     s["uniform"] = int(len(offsets) == len(market.offsets) and len(market.event_feed) == len(instants) * len(market.feeds))
     s["now"] = instants[0]
     for name in ("seed", "latency_ns", "account_type", "fill_when", "path", "participation", "clamp_to_range", "reversal",
-                 "on_short_cash", "off_tick", "deduplicate", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
-                 "max_open_positions", "max_position_fraction", "policies", "refuse_scale_in", "max_orders", "max_orders_interval",
+                 "on_short_cash", "off_tick", "deduplicate", "bracket", "flat_day_end", "flat_run_end", "initial_margin",
+                 "maintenance_margin", "max_open_positions", "max_position_fraction",
+                 "policies", "refuse_scale_in", "max_orders", "max_orders_interval",
                  "max_live_orders", "price_collar", "max_drawdown", "max_order_value", "max_gross_exposure",
                  "max_net_exposure", "trigger", "mark_by", "max_age"):  # fmt: skip
         s[name] = int(getattr(terms, name))

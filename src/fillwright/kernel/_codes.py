@@ -19,6 +19,7 @@ def _constants(enum: type[IntEnum]) -> Any:
 AccountType = _constants(codes.AccountType)
 Action = _constants(codes.Action)
 BarPath = _constants(codes.BarPath)
+Bracket = _constants(codes.Bracket)
 DataKind = _constants(codes.DataKind)
 Deduplicate = _constants(codes.Deduplicate)
 Entry = _constants(codes.Entry)

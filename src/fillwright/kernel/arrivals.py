@@ -5,11 +5,40 @@ Rules: ``docs/execution_rules.md`` §1 and §3.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import NOTHING, DataKind, OrderEvent, Reason, TimeInForce
+from fillwright.kernel._codes import (
+    HELD,
+    NOTHING,
+    PENDING_REPLACE,
+    REDUCE_ONLY,
+    TAKER,
+    TRIGGERED,
+    YES,
+    AccountType,
+    DataKind,
+    OrderEvent,
+    OrderStatus,
+    Reason,
+    TimeInForce,
+)
 from fillwright.kernel._jit import jit
-from fillwright.kernel.orders import accept_new, cancel_arrives, end_order, is_live, replace_arrives
+from fillwright.kernel.margin import available, goes_short, is_checked, order_price, required_with_fee
+from fillwright.kernel.models import has_limit, trailing_stop
+from fillwright.kernel.orders import (
+    accept,
+    emit,
+    emit_numbers,
+    end_order,
+    fund,
+    is_live,
+    keep_to_position,
+    put_last,
+    release,
+    reserve_rest,
+    resize,
+)
 from fillwright.kernel.quotes import meet_standing
 from fillwright.kernel.state import (
+    AFTER,
     CANCEL,
     NEW_ORDER,
     command_at,
@@ -45,6 +74,129 @@ def move_command(s, start, end):  # type: ignore[no-untyped-def]
     copy["quantity"] = source["quantity"]
     copy["limit"] = source["limit"]
     copy["stop"] = source["stop"]
+    copy["trail"] = source["trail"]
+    copy["trail_unit"] = source["trail_unit"]
+
+
+@jit
+def _reduces_only(s, order):  # type: ignore[no-untyped-def]
+    """Whether the whole order only reduces the position."""
+    position = instrument_at(s, order["symbol"])["position"]
+    return position * order["side"] < 0 and order["quantity"] <= abs(position)
+
+
+@jit
+def _accept_new(s, o, time):  # type: ignore[no-untyped-def]
+    """A new order reaches the broker."""
+    order = order_at(s, o)
+    if order["status"] != OrderStatus.PENDING_NEW:
+        return
+    if s["liquidating"] != 0 and not _reduces_only(s, order):
+        end_order(s, o, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
+        return
+    if order["flags"] & HELD == 0 and fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER, YES) == 0:
+        return
+    accept(s, o, time)
+    if order["waits"] == AFTER and order_at(s, order["parent_id"])["status"] == OrderStatus.FILLED:
+        release(s, o, time)
+
+
+@jit
+def _cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
+    """A cancel reaches the broker."""
+    order = order_at(s, o)
+    if not is_live(order):
+        emit(s, o, OrderEvent.CANCEL_REJECT, time, Reason.ORDER_IS_DONE)
+        return
+    end_order(s, o, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER, NOTHING, NOTHING)
+
+
+@jit
+def _refuse_replace(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
+    """The order stays as it was."""
+    emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, had)
+
+
+@jit
+def move_trail(s, order, offset, unit, limit, stop):  # type: ignore[no-untyped-def]
+    """A trailing order takes a new distance: its stop begins anew where it belongs at the mark, its limit goes along; prices given stay."""
+    order["trail_offset"] = offset
+    order["trail_unit"] = unit
+    instrument = instrument_at(s, order["symbol"])
+    if stop == 0 and order["flags"] & TRIGGERED == 0:
+        anew = trailing_stop(instrument, order, instrument["mark"])
+        if limit == 0 and has_limit(order["type"]):
+            order["limit_price"] = max(order["limit_price"] + anew - order["stop_price"], instrument["tick"], 1)
+        order["stop_price"] = anew
+
+
+@jit
+def _replace_arrives(s, o, command):  # type: ignore[no-untyped-def]
+    """A replace reaches the broker: new total quantity, limit and stop, or a trail's distance; 0 = as the order has it by then."""
+    time = command["arrived_at"]
+    quantity = command["quantity"]
+    limit = command["limit"]
+    stop = command["stop"]
+    order = order_at(s, o)
+    order["asked"] -= 1
+    if order["asked"] == 0:
+        order["flags"] &= ~PENDING_REPLACE
+    if not is_live(order):
+        emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
+        return
+    if quantity == 0:
+        quantity = order["quantity"]
+    if quantity < order["cum_quantity"]:
+        _refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, NOTHING, NOTHING)
+        return
+    if quantity == order["cum_quantity"]:
+        end_order(s, o, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED, NOTHING, NOTHING)
+        return
+    old_limit = order["limit_price"]
+    old_stop = order["stop_price"]
+    old_quantity = order["quantity"]
+    old_offset = order["trail_offset"]
+    old_unit = order["trail_unit"]
+    if command["trail"] != 0:
+        move_trail(s, order, command["trail"], command["trail_unit"], limit, stop)
+    if limit != 0:
+        order["limit_price"] = limit
+    if stop != 0 and order["flags"] & TRIGGERED == 0:
+        order["stop_price"] = stop
+    lots = quantity - order["cum_quantity"]
+    if order["flags"] & HELD == 0 and is_checked(s, order, lots):
+        short = goes_short(s, order, lots)
+        needed = lots if short else required_with_fee(s, order, lots, order_price(s, order), TAKER)
+        funds = max(instrument_at(s, order["symbol"])["position"], 0) if short else available(s, order)
+        if short or needed > funds:
+            order["limit_price"] = old_limit
+            order["stop_price"] = old_stop
+            order["trail_offset"] = old_offset
+            order["trail_unit"] = old_unit
+            reason = Reason.INSUFFICIENT_CASH if s["account_type"] == AccountType.CASH else Reason.INSUFFICIENT_MARGIN
+            _refuse_replace(s, o, time, Reason.SHORT_IN_CASH_ACCOUNT if short else reason, needed, funds)
+            return
+    resize(s, o, quantity)
+    if order["flags"] & HELD == 0:
+        reserve_rest(s, order)
+    moved = order["limit_price"] != old_limit or order["stop_price"] != old_stop or order["trail_unit"] != 0
+    if quantity > old_quantity or moved:
+        order["arrived_at"] = time
+        order["tried"] = 0
+        order["shown"] = order["display_quantity"]
+        put_last(s, o)
+    emit(s, o, OrderEvent.REPLACE, time, 0)
+    if order["flags"] & (REDUCE_ONLY | HELD) == REDUCE_ONLY:
+        keep_to_position(s, o, time)
+
+
+@jit
+def _expire_before(s, o, time):  # type: ignore[no-untyped-def]
+    """Order o expires if it is GTD, at the broker, and its last time lies before a time."""
+    order = order_at(s, o)
+    if order["tif"] == TimeInForce.GTD and order["expire_at"] < time and order["accepted"] != 0 and is_live(order):
+        last = max(order["expire_at"], order["arrived_at"])
+        end_order(s, o, OrderEvent.EXPIRE, last, Reason.GTD_REACHED, NOTHING, NOTHING)
 
 
 @jit
@@ -74,11 +226,13 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
             fresh = True
             since = time
         if command["kind"] == NEW_ORDER:
-            accept_new(s, o, time)
-        elif command["kind"] == CANCEL:
-            cancel_arrives(s, o, time)
+            _accept_new(s, o, time)
         else:
-            replace_arrives(s, o, time, command["quantity"], command["limit"], command["stop"])
+            _expire_before(s, o, time)
+            if command["kind"] == CANCEL:
+                _cancel_arrives(s, o, time)
+            else:
+                _replace_arrives(s, o, command)
     s["n_commands"] = waiting
     if fresh:
         meet_standing(s, since)
@@ -96,6 +250,7 @@ def push_command(s, kind, o, quantity, limit, stop):  # type: ignore[no-untyped-
     command["quantity"] = quantity
     command["limit"] = limit
     command["stop"] = stop
+    command["trail"] = 0
 
 
 @jit
@@ -104,9 +259,7 @@ def expire_gtd(s):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         following = order_at(s, o)["next"]
-        if order_at(s, o)["tif"] == TimeInForce.GTD and order_at(s, o)["expire_at"] < s["now"] and is_live(order_at(s, o)):
-            time = max(order_at(s, o)["expire_at"], order_at(s, o)["arrived_at"])
-            end_order(s, o, OrderEvent.EXPIRE, time, Reason.GTD_REACHED, NOTHING, NOTHING)
+        _expire_before(s, o, s["now"])
         o = following
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 
-from fillwright.kernel._codes import OrderType, SizeMode
+from fillwright.kernel._codes import OrderType, SizeMode, TrailUnit
 from fillwright.kernel._jit import entry, jit
+from fillwright.kernel.exits import link
 from fillwright.kernel.intake import NO_ROOM, cancel, submit, submit_targets
-from fillwright.kernel.models import RATE_SCALE
+from fillwright.kernel.models import RATE_SCALE, has_limit, has_stop
 from fillwright.kernel.orders import is_live
 from fillwright.kernel.state import (
     FAULT_ROOM,
@@ -30,8 +31,9 @@ from fillwright.kernel.state import (
 
 HEADER = ("offsets", "instruments", "sizes", "actions", "mode", "scratch")
 """A schedule: addresses of int64[instants + 1], int32[cells], int64[cells] and uint8[cells], the size mode of all cells, and the
-address of int64[4 x most cells of one instant] that belongs to the run. A schedule of orders has, beside its offsets, only
-``sizes``: int64[cells, 14], the fields of TICKET."""
+address of int64[4 x most cells of one instant] that belongs to the run. A schedule of orders has, beside its offsets and scratch, only
+``sizes``: int64[cells, ROW], the fields of TICKET and 1 + the cell whose order it cancels and is cancelled by, 0 = none; ``t_after`` is
+1 + a cell. Both are of the same instant."""
 
 EXIT_LONG, EXIT_SHORT, ENTER_LONG, ENTER_SHORT = 0, 1, 2, 3
 """Actions of signals."""
@@ -43,6 +45,8 @@ HANDLE = 1 << 40
 """Handle of the first indicator of a compiled strategy. Far from all parameters, so that a mix-up is noticed."""
 
 _FIELDS = len(TICKET)
+ROW = _FIELDS + 1
+_AFTER = TICKET.index("t_after")
 _OFFSETS, _INSTRUMENTS, _SIZES, _ACTIONS, _MODE, _SCRATCH = range(6)
 _MONEY_SCALE, _TIF = TABLE.index("money_scale"), TABLE.index("tif")
 _LARGEST = 4.0e18
@@ -116,16 +120,25 @@ def orders_driver(address, kind, j):  # type: ignore[no-untyped-def]
     s = state_at(address)
     header = int64_at(s["driver"], _SCRATCH + 1)
     offsets = int64_at(header[_OFFSETS], s["n_instants"] + 1)
+    first = offsets[j]
     last = offsets[j + 1]
     if kind != ON_BARS:
         return 0
-    rows = int64_at(header[_SIZES], _FIELDS * last)
+    rows = int64_at(header[_SIZES], ROW * last)
+    made = int64_at(header[_SCRATCH], 4 * (last - first))
     ticket = int64_at(address, _FIELDS)
-    for k in range(offsets[j], last):
+    for k in range(first, last):
         for field in range(_FIELDS):
-            ticket[field] = rows[_FIELDS * k + field]
-        if submit(address) == NO_ROOM:
+            ticket[field] = rows[ROW * k + field]
+        if ticket[_AFTER] != 0:
+            ticket[_AFTER] = made[ticket[_AFTER] - 1 - first] + 1
+        o = submit(address)
+        if o == NO_ROOM:
             return _answered(s, NO_ROOM)
+        made[k - first] = o
+        mate = rows[ROW * k + _FIELDS]
+        if mate != 0:
+            link(address, made[mate - 1 - first], o)
     return 0
 
 
@@ -163,7 +176,8 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
     """One intent of a compiled strategy, in floats: fills in the ticket and submits it. Returns what ``submit`` does.
 
     side 1 or -1 for UNITS, VALUE and WEIGHT (size must be positive), else 0; ``limit`` and ``stop`` count where the order type
-    ``kind`` has them. ValueError for a size or price that is none.
+    ``kind`` has them (of a trailing stop the distance of the limit, and NaN for a stop that follows from the mark). ValueError for a size
+    or price that is none.
     """
     s = state_at(address)
     table = int64_at(s["driver"], _TIF + 1)
@@ -180,9 +194,10 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
         whole = _nearest(size, float(RATE_SCALE))
     s["t_limit"] = 0
     s["t_stop"] = 0
-    if kind == OrderType.LIMIT or kind == OrderType.STOP_LIMIT:
+    if has_limit(kind):
         s["t_limit"] = _order_price(limit, float(instrument["price_scale"]))
-    if kind == OrderType.STOP or kind == OrderType.STOP_LIMIT:
+    trails = kind == OrderType.TRAILING_STOP or kind == OrderType.TRAILING_STOP_LIMIT
+    if has_stop(kind) and not (trails and stop != stop):
         s["t_stop"] = _order_price(stop, float(instrument["price_scale"]))
     s["t_instrument"] = i
     s["t_side"] = side
@@ -195,34 +210,76 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
     return o
 
 
+@entry("int64(int64, int64, int64, float64, int64, float64, float64, float64, int64)")
+def extend(address, i, side, trail, unit, take, loss, display, after):  # type: ignore[no-untyped-def]
+    """Fill in the rarer terms of the ticket that ``place`` is about to submit; NaN, and -1 for an order, is none. Returns 0.
+
+    ``trail`` counts in ``unit``, as ``TrailUnit``: prices, ticks or fractions of the price.
+    """
+    s = state_at(address)
+    instrument = instrument_at(s, i)
+    scale = float(instrument["price_scale"])
+    s["t_trail_unit"] = unit
+    s["t_trail"] = 0
+    if unit == TrailUnit.PRICE:
+        s["t_trail"] = _order_price(trail, scale)
+    elif unit == TrailUnit.TICKS:
+        s["t_trail"] = _order_price(trail, 1.0)
+    elif unit == TrailUnit.RATE:
+        s["t_trail"] = _order_price(trail, float(RATE_SCALE))
+    s["t_take"] = 0 if take != take else _order_price(take, scale)
+    s["t_loss"] = 0 if loss != loss else _order_price(loss, scale)
+    if s["t_take"] != 0 and s["t_loss"] != 0 and side * (s["t_take"] - s["t_loss"]) <= 0:
+        raise ValueError("a buy takes its profit above, a sell below its stop_loss")
+    s["t_display"] = 0
+    if display == display:
+        s["t_display"] = lots_of(display, float(instrument["lot_scale"]))
+        if s["t_display"] <= 0:
+            raise ValueError("display must be positive")
+    if after >= s["n_orders"]:
+        raise IndexError("there is no order of this number")
+    s["t_after"] = max(after, -1) + 1
+    return 0
+
+
 @jit
-def _next_live(s, i, after):  # type: ignore[no-untyped-def]
-    """Smallest number above ``after`` of a live order of instrument i (-1: of any), -1 where there is none."""
+def _is_meant(order, i, side, tag):  # type: ignore[no-untyped-def]
+    """Whether an order is alive, of instrument i (-1: any), of a side (0: any) and with a tag (-1: any)."""
+    mine = (i < 0 or order["symbol"] == i) and (side == 0 or order["side"] == side) and (tag < 0 or order["tag"] == tag)
+    return mine and is_live(order)
+
+
+@jit
+def _next_live(s, i, side, tag, after):  # type: ignore[no-untyped-def]
+    """Smallest number above ``after`` of an order that is meant, -1 where there is none."""
     found = -1
     o = s["work_head"]
     while o >= 0:
-        if o > after and (found < 0 or o < found) and (i < 0 or order_at(s, o)["symbol"] == i) and is_live(order_at(s, o)):
+        if o > after and (found < 0 or o < found) and _is_meant(order_at(s, o), i, side, tag):
             found = o
         o = order_at(s, o)["next"]
     for k in range(s["n_commands"]):
         o = command_at(s, k)["order"]
-        wanted = command_at(s, k)["kind"] == NEW_ORDER and o > after and (found < 0 or o < found)
-        if wanted and (i < 0 or order_at(s, o)["symbol"] == i) and is_live(order_at(s, o)):
+        fresh = command_at(s, k)["kind"] == NEW_ORDER and o > after and (found < 0 or o < found)
+        if fresh and _is_meant(order_at(s, o), i, side, tag):
             found = o
     return found
 
 
-@entry("int64(int64, int64)")
-def cancel_all(address, i):  # type: ignore[no-untyped-def]
-    """Ask for the cancel of every live order of instrument i (-1: of all), by number. Returns how many were asked for."""
+@entry("int64(int64, int64, int64, int64)")
+def cancel_all(address, i, side, tag):  # type: ignore[no-untyped-def]
+    """Ask for the cancel of every live order of instrument i (-1: of all), of a side (0: both) and with a tag (-1: any), by number.
+
+    Returns how many were asked for.
+    """
     s = state_at(address)
     asked = 0
-    o = _next_live(s, i, -1)
+    o = _next_live(s, i, side, tag, -1)
     while o >= 0:
         answer = cancel(address, o)
         if answer == NO_ROOM:
             _answered(s, NO_ROOM)
             return asked
         asked += answer
-        o = _next_live(s, i, o)
+        o = _next_live(s, i, side, tag, o)
     return asked

@@ -5,12 +5,37 @@ Rules: ``docs/execution_rules.md`` §6.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import HELD, REDUCE_ONLY, ExitReason, OrderStatus, OrderType
+from fillwright.kernel._codes import ENGINE, HELD, REDUCE_ONLY, ExitReason, OrderStatus, OrderType
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.arrivals import push_command
 from fillwright.kernel.models import fix_tick
-from fillwright.kernel.orders import blank_order, submit_order
-from fillwright.kernel.state import NEW_ORDER, instrument_at, order_at, state_at
+from fillwright.kernel.orders import blank_order, is_live, submit_order
+from fillwright.kernel.state import AFTER, FOLLOWS, NEW_ORDER, instrument_at, order_at, state_at
+
+
+@jit
+def add_child(s, o, k):  # type: ignore[no-untyped-def]
+    """Order k waits for order o."""
+    last = order_at(s, o)["child"]
+    if last < 0:
+        order_at(s, o)["child"] = k
+        return
+    while order_at(s, last)["sibling"] >= 0:
+        last = order_at(s, last)["sibling"]
+    order_at(s, last)["sibling"] = k
+
+
+@jit
+def wait_for(s, o, parent):  # type: ignore[no-untyped-def]
+    """Order o is to be released by the fill of another. False if that one has ended without; one that is filled holds nothing."""
+    other = order_at(s, parent)
+    if is_live(other):
+        order = order_at(s, o)
+        order["parent_id"] = parent
+        order["waits"] = AFTER
+        order["flags"] |= HELD
+        return True
+    return other["status"] == OrderStatus.FILLED
 
 
 @jit
@@ -38,16 +63,16 @@ def _attach(s, o, kind, price):  # type: ignore[no-untyped-def]
     order["parent_id"] = o
     order["type"] = kind
     order["flags"] = HELD | REDUCE_ONLY
+    order["waits"] = FOLLOWS
     if kind == OrderType.LIMIT:
         order["limit_price"] = price
         order["exit_reason"] = ExitReason.TARGET
     else:
         order["stop_price"] = price
         order["exit_reason"] = ExitReason.STOP
-    if parent["child"] < 0:
-        parent["child"] = k
-    else:
+    if parent["child"] >= 0:
         _join(s, parent["child"], k)
+    add_child(s, o, k)
     submit_order(s, k)
     push_command(s, NEW_ORDER, k, 0, 0, 0)
 
@@ -74,20 +99,34 @@ def _join(s, a, b):  # type: ignore[no-untyped-def]
     order["oco_next"] = b
 
 
+@jit
+def _is_linkable(order):  # type: ignore[no-untyped-def]
+    """Whether an order may be one of a group: alive, the strategy's own, free or waiting for another; no leg of a reversal."""
+    return is_live(order) and order["flags"] & ENGINE == 0 and (order["flags"] & HELD == 0 or order["waits"] == AFTER)
+
+
 @entry("int64(int64, int64, int64)")
 def link(address, a, b):  # type: ignore[no-untyped-def]
-    """One of orders a and b cancels the other; b may be joined by more. 1 = done, 0 = they cannot be linked (any more).
+    """One of orders a and b cancels the other; the group of either takes in the other. 1 = done, 0 = they cannot be linked (any more).
 
-    Both are on their way since this instant, in one instrument, unheld, and b is in no group and not before a.
+    Both are alive, of one instrument, no exits of an entry, and not in two groups. ``oco_id`` is the lowest number of the group.
     """
     s = state_at(address)
     order = order_at(s, a)
     other = order_at(s, b)
-    fresh = order["status"] == OrderStatus.PENDING_NEW and other["status"] == OrderStatus.PENDING_NEW
-    fresh = fresh and order["decided_at"] == s["now"] and other["decided_at"] == s["now"]
     alike = order["symbol"] == other["symbol"] and order["strategy"] == other["strategy"]
-    free = other["oco_next"] < 0 and (order["flags"] | other["flags"]) & HELD == 0
-    if not (fresh and alike and free and a < b):
+    exits = order["waits"] == FOLLOWS or other["waits"] == FOLLOWS
+    if a == b or exits or not alike or not _is_linkable(order) or not _is_linkable(other):
         return 0
-    _join(s, a, b)
+    if order["oco_next"] >= 0 and other["oco_next"] >= 0:
+        return 1 if order["oco_id"] == other["oco_id"] else 0
+    if other["oco_next"] >= 0:
+        _join(s, b, a)
+    else:
+        _join(s, a, b)
+    if other["oco_id"] > min(a, b):
+        k = a
+        while order_at(s, k)["oco_id"] != min(a, b):
+            order_at(s, k)["oco_id"] = min(a, b)
+            k = order_at(s, k)["oco_next"]
     return 1

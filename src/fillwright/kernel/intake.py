@@ -14,6 +14,7 @@ from fillwright.kernel._codes import (
     PENDING_REPLACE,
     REDUCE_ONLY,
     SIZED,
+    TRIGGERED,
     Action,
     Deduplicate,
     ExitReason,
@@ -25,11 +26,12 @@ from fillwright.kernel._codes import (
     TradingState,
 )
 from fillwright.kernel._jit import entry, jit
-from fillwright.kernel.arrivals import push_command
-from fillwright.kernel.exits import attach_exits, fix_exits
+from fillwright.kernel.arrivals import move_trail, push_command
+from fillwright.kernel.exits import add_child, attach_exits, fix_exits, wait_for
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.limits import (
     limit_check,
+    limit_on_replace,
     limits_in_force,
     opening,
     projected,
@@ -63,10 +65,12 @@ from fillwright.kernel.orders import (
 )
 from fillwright.kernel.quotes import load_standing
 from fillwright.kernel.state import (
+    AFTER,
     CANCEL,
     FAULT_ROOM,
     NEW_ORDER,
     REPLACE,
+    command_at,
     currency_at,
     expect_bar,
     has_room_to_trade,
@@ -82,34 +86,31 @@ NO_CHANGE, NO_ROOM = -1, -2
 
 
 @jit
-def _cost(s, instrument, price, lots):  # type: ignore[no-untyped-def]
-    """Account money that a fresh buy of lots at a price costs, fee included."""
+def _cost(s, instrument, worth, price, lots):  # type: ignore[no-untyped-def]
+    """Account money of so much per lot, and of the fee of a fresh order of lots at a price."""
     currency = instrument["currency"]
-    return base(s, currency, value(instrument, price, lots)) + base(s, currency, fee_fresh(instrument, price, lots))
+    return base(s, currency, value(instrument, worth, lots)) + base(s, currency, fee_fresh(instrument, price, lots))
 
 
 @jit
-def _lots_for(s, i, money):  # type: ignore[no-untyped-def]
-    """Largest quantity whose cost, with slippage and fee, is within money.
+def _lots_for(s, i, worth, price, money):  # type: ignore[no-untyped-def]
+    """Largest quantity whose cost, so much per lot and the fee of a fresh order at a price, is within money.
 
     A float estimate is corrected exactly; where it is far off (fees with minimum), bisection takes over.
     """
-    if money <= 0:
+    if money <= 0 or worth <= 0:
         return 0
     instrument = instrument_at(s, i)
-    load_standing(s, i)
-    price = taker_price(instrument)
-    price += slippage(instrument, price)
-    unit = float(price) * instrument["mul"] / instrument["div"] * (1.0 + float(instrument["fee_taker"]) / RATE_SCALE)
+    unit = (float(worth) + float(price) * float(instrument["fee_taker"]) / RATE_SCALE) * instrument["mul"] / instrument["div"]
     unit += float(instrument["fee_unit"]) / float(instrument["lot_scale"])
     if instrument["currency"] != 0:
         c = currency_at(s, instrument["currency"])
         unit *= float(c["rate"]) / float(c["factor"])
     guess = int(min(float(money) / unit, 4.0e18))
     for _ in range(3):
-        if _cost(s, instrument, price, guess) > money:
+        if _cost(s, instrument, worth, price, guess) > money:
             guess -= 1
-        elif _cost(s, instrument, price, guess + 1) <= money:
+        elif _cost(s, instrument, worth, price, guess + 1) <= money:
             guess += 1
         else:
             return guess
@@ -117,15 +118,36 @@ def _lots_for(s, i, money):  # type: ignore[no-untyped-def]
             return 0
     low = 0
     high = guess + 4
-    while _cost(s, instrument, price, high) <= money:
+    while _cost(s, instrument, worth, price, high) <= money:
         high *= 2
     while low < high:
         middle = low + (high - low + 1) // 2
-        if _cost(s, instrument, price, middle) <= money:
+        if _cost(s, instrument, worth, price, middle) <= money:
             low = middle
         else:
             high = middle - 1
     return low
+
+
+@jit
+def _sized_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
+    """Lots of instrument i that a value, a weight or a risk means now, 0 where it has no price."""
+    if not _is_priced(s, i):
+        return 0
+    instrument = instrument_at(s, i)
+    load_standing(s, i)
+    price = taker_price(instrument)
+    price += slippage(instrument, price)
+    worth = price
+    if mode == SizeMode.RISK:
+        if has_limit(s["t_type"]) and s["t_trail_unit"] == 0:
+            price = s["t_limit"]
+        elif has_stop(s["t_type"]) and s["t_stop"] != 0:
+            price = s["t_stop"]
+        elif s["t_side"] < 0:
+            price = instrument["mark"] - slippage(instrument, instrument["mark"])
+        worth = s["t_side"] * (price - s["t_loss"])
+    return _lots_for(s, i, worth, price, _money_of(s, mode, size))
 
 
 @jit
@@ -137,7 +159,7 @@ def _is_priced(s, i):  # type: ignore[no-untyped-def]
 
 @jit
 def _money_of(s, mode, size):  # type: ignore[no-untyped-def]
-    if mode == SizeMode.WEIGHT or mode == SizeMode.TARGET_WEIGHT:
+    if mode == SizeMode.WEIGHT or mode == SizeMode.TARGET_WEIGHT or mode == SizeMode.RISK:
         return muldiv(equity_now(s), size, RATE_SCALE)
     return size
 
@@ -178,8 +200,8 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
         return deny(s, o, Reason.TRADING_HALTED, NOTHING, NOTHING)
     if not _is_priced(s, i):
         return deny(s, o, Reason.NO_PRICE_YET, NOTHING, NOTHING)
-    position = instrument["position"]
-    if s["liquidating"] != 0 and not (position * side < 0 and 0 < order["quantity"] <= abs(position)):
+    start = start_position(s, order)
+    if s["liquidating"] != 0 and not (start * side < 0 and 0 < order["quantity"] <= abs(start)):
         return deny(s, o, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
     if order["lot_id"] >= 0 and not _can_close(s, order):
         return deny(s, o, Reason.LOT_NOT_OPEN, NOTHING, NOTHING)
@@ -197,9 +219,8 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
         order["stop_price"] = price
     if order["quantity"] <= 0:
         return deny(s, o, Reason.ZERO_QUANTITY, NOTHING, NOTHING)
-    start = start_position(s, order)
     asked = order["quantity"]
-    if order["flags"] & REDUCE_ONLY != 0:
+    if order["flags"] & (REDUCE_ONLY | HELD) == REDUCE_ONLY:
         asked = min(asked, -side * projected(s, order["strategy"], i))
     lots = asked
     for which in range(limits_in_force(s)):
@@ -252,7 +273,7 @@ def _place(s, intent):  # type: ignore[no-untyped-def]
     i = s["t_instrument"]
     lots = s["t_size"]
     if s["t_size_mode"] != SizeMode.UNITS:
-        lots = _lots_for(s, i, _money_of(s, s["t_size_mode"], s["t_size"])) if _is_priced(s, i) else 0
+        lots = _sized_lots(s, i, s["t_size_mode"], s["t_size"])
     o = _ticket_order(s, s["t_side"], lots, intent)
     order = order_at(s, o)
     order["type"] = s["t_type"]
@@ -267,12 +288,19 @@ def _place(s, intent):  # type: ignore[no-untyped-def]
         order["trail_unit"] = s["t_trail_unit"]
         order["exit_reason"] = _exit_of(s["t_type"])
     order["flags"] |= s["t_flags"]
-    if s["t_take"] == 0 and s["t_loss"] == 0:
-        _check_and_send(s, o)
-    elif not fix_exits(s, i, order["side"]):
+    order["display_quantity"] = s["t_display"]
+    order["shown"] = s["t_display"]
+    if s["t_after"] != 0 and not wait_for(s, o, s["t_after"] - 1):
+        deny(s, o, Reason.PARENT_ENDED, NOTHING, NOTHING)
+        return o
+    exits = s["t_take"] != 0 or s["t_loss"] != 0
+    if exits and not fix_exits(s, i, order["side"]):
         deny(s, o, Reason.OFF_TICK, NOTHING, NOTHING)
     elif _check_and_send(s, o):
-        attach_exits(s, o)
+        if order["waits"] == AFTER:
+            add_child(s, order["parent_id"], o)
+        if exits:
+            attach_exits(s, o)
     return o
 
 
@@ -283,9 +311,7 @@ def _target_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
         return 0
     if mode == SizeMode.TARGET_UNITS:
         return size
-    if not _is_priced(s, i):
-        return 0
-    lots = _lots_for(s, i, _money_of(s, mode, abs(size)))
+    lots = _sized_lots(s, i, mode, abs(size))
     return -lots if size < 0 else lots
 
 
@@ -323,7 +349,7 @@ def _move_to(s, target, intent):  # type: ignore[no-untyped-def]
         leg["tif"] = s["t_tif"]
         leg["parent_id"] = o
         if _check_and_send(s, child):
-            order_at(s, o)["child"] = child
+            add_child(s, o, child)
     return o
 
 
@@ -369,6 +395,8 @@ def _settle_action(s):  # type: ignore[no-untyped-def]
     if action == Action.OPEN:
         return Reason.POSITION_EXISTS if held != 0 else 0
     if action == Action.REDUCE:
+        if s["t_after"] != 0 and is_live(order_at(s, s["t_after"] - 1)):
+            return 0
         if s["t_side"] == 0:
             s["t_side"] = -toward
         return Reason.NO_POSITION if held * s["t_side"] >= 0 else 0
@@ -409,7 +437,7 @@ def submit(address):  # type: ignore[no-untyped-def]
         if reason != 0:
             return _refuse_ticket(s, intent, reason)
     mode = s["t_size_mode"]
-    if mode == SizeMode.UNITS or mode == SizeMode.VALUE or mode == SizeMode.WEIGHT:
+    if mode <= SizeMode.WEIGHT or mode == SizeMode.RISK:
         return _place(s, intent)
     return _move_to(s, _target_lots(s, s["t_instrument"], mode, s["t_size"]), intent)
 
@@ -460,7 +488,7 @@ def cancel(address, o):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
+def _request_replace(s, o, quantity, limit, stop, trail, unit):  # type: ignore[no-untyped-def]
     """REPLACE_REQUEST carries the result as it would be now; the command, what was asked for; the order itself is as it was."""
     order = order_at(s, o)
     was_quantity = order["quantity"]
@@ -476,14 +504,38 @@ def _request_replace(s, o, quantity, limit, stop):  # type: ignore[no-untyped-de
         order["stop_price"] = stop
     emit(s, o, OrderEvent.REPLACE_REQUEST, s["now"], 0)
     push_command(s, REPLACE, o, quantity, limit, stop)
+    command = command_at(s, s["n_commands"] - 1)
+    command["trail"] = trail
+    command["trail_unit"] = unit
     order["quantity"] = was_quantity
     order["limit_price"] = was_limit
     order["stop_price"] = was_stop
 
 
-@entry("int64(int64, int64, int64, int64, int64)")
-def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
-    """Ask for new total quantity, limit and stop of order o; 0 = unchanged. 1 = asked, 0 = refused or done, NO_ROOM."""
+@jit
+def _stop_to_be(s, order, limit, stop, trail, unit):  # type: ignore[no-untyped-def]
+    """(limit, stop) that order would have after a replace that arrives at once; the order stays as it is."""
+    was_limit = order["limit_price"]
+    was_stop = order["stop_price"]
+    if trail != 0:
+        was_offset = order["trail_offset"]
+        was_unit = order["trail_unit"]
+        move_trail(s, order, trail, unit, limit, stop)
+        order["trail_offset"] = was_offset
+        order["trail_unit"] = was_unit
+    new_limit = limit if limit != 0 else order["limit_price"]
+    new_stop = stop if stop != 0 and order["flags"] & TRIGGERED == 0 else order["stop_price"]
+    order["limit_price"] = was_limit
+    order["stop_price"] = was_stop
+    return new_limit, new_stop
+
+
+@entry("int64(int64, int64, int64, int64, int64, int64, int64)")
+def replace(address, o, quantity, limit, stop, trail, unit):  # type: ignore[no-untyped-def]
+    """Ask for new total quantity, limit, stop and distance of a trail (in its unit) of order o; 0 = unchanged.
+
+    1 = asked, 0 = refused or done, NO_ROOM.
+    """
     s = state_at(address)
     if not _has_room(s, 1):
         return NO_ROOM
@@ -507,12 +559,21 @@ def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
         new_limit = 0
     if not has_stop(order["type"]):
         new_stop = 0
+    if order["trail_unit"] == 0:
+        trail = 0
     same_quantity = quantity == 0 or quantity == order["quantity"]
     same_limit = new_limit == 0 or new_limit == order["limit_price"]
     same_stop = new_stop == 0 or new_stop == order["stop_price"]
-    nothing = quantity == 0 and new_limit == 0 and new_stop == 0
-    if nothing or (same_quantity and same_limit and same_stop and order["asked"] == 0):
+    same_trail = trail == 0 or (trail == order["trail_offset"] and unit == order["trail_unit"])
+    nothing = quantity == 0 and new_limit == 0 and new_stop == 0 and trail == 0
+    if nothing or (same_quantity and same_limit and same_stop and same_trail and order["asked"] == 0):
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.NOTHING_TO_CHANGE)
         return 0
-    _request_replace(s, o, quantity, new_limit, new_stop)
+    total = quantity if quantity != 0 else order["quantity"]
+    later_limit, later_stop = _stop_to_be(s, order, new_limit, new_stop, trail, unit)
+    reason, needed, had = limit_on_replace(s, o, total - order["cum_quantity"], later_limit, later_stop)
+    if reason != 0:
+        emit_numbers(s, o, OrderEvent.REPLACE_REJECT, s["now"], reason, needed, had)
+        return 0
+    _request_replace(s, o, quantity, new_limit, new_stop, trail, unit)
     return 1

@@ -5,24 +5,25 @@ Rules: ``docs/execution_rules.md`` §2. A limit sees the opening part of an orde
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import ENGINE, HELD, NO, SIZED, YES, OrderEvent, OrderStatus, Reason, TradingState
+from fillwright.kernel._codes import ENGINE, HELD, NO, REDUCE_ONLY, SIZED, YES, OrderEvent, OrderStatus, Reason, TradingState
 from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, value
 from fillwright.kernel.orders import counts_as_pending, emit_numbers, is_live, resize
-from fillwright.kernel.state import book_at, instrument_at, order_at
+from fillwright.kernel.state import AFTER, book_at, instrument_at, order_at
 
 PLAIN_LIMITS = 4
-"""Limits 0 to 3 are looked at for every order; the others where ``policies`` says that there are some, or trading is not active."""
+"""Limits 0 to 3 are about quantities and positions."""
 LIMITS = 13
 ANY_QUANTITY = 10
 """From this limit on, as below PLAIN_LIMITS - 1, there may be a smaller quantity that passes."""
+OPEN_POSITIONS, ORDERS_SENT, LIVE_ORDERS, COLLAR = 3, 6, 7, 8
 
 
 @jit
 def limits_in_force(s):  # type: ignore[no-untyped-def]
-    """How many of the limits need to be looked at."""
-    return LIMITS if s["policies"] != 0 or s["trading_state"] != TradingState.ACTIVE else PLAIN_LIMITS
+    """How many of the limits need to be looked at: none where none is set and trading is active."""
+    return LIMITS if s["policies"] != 0 or s["trading_state"] != TradingState.ACTIVE else 0
 
 
 @jit
@@ -33,11 +34,38 @@ def projected(s, strategy, i):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _before(s, order):  # type: ignore[no-untyped-def]
+    """Projected position of the order's instrument without the order itself."""
+    held = 0
+    for strategy in range(s["n_strategies"]):
+        held += projected(s, strategy, order["symbol"])
+    return held - order["side"] * order["leaves_quantity"] if counts_as_pending(order) else held
+
+
+@jit
+def _found_after(s, order, position):  # type: ignore[no-untyped-def]
+    """The position that an order finds once all that it waits for has filled; a reduce-only order is taken to find enough."""
+    if order["flags"] & REDUCE_ONLY != 0:
+        return -order["side"] * order["quantity"]
+    found = position
+    k = order["parent_id"]
+    while k >= 0:
+        parent = order_at(s, k)
+        if parent["symbol"] == order["symbol"]:
+            found += parent["side"] * parent["leaves_quantity"]
+        k = parent["parent_id"] if parent["flags"] & HELD != 0 else -1
+    return found
+
+
+@jit
 def start_position(s, order):  # type: ignore[no-untyped-def]
-    """The position an order adds to: a held leg will find none."""
+    """The position an order adds to: the one there is or the projected one, whichever leaves it less to close. A held leg finds none,
+    an order that waits for another what that one leaves."""
+    position = instrument_at(s, order["symbol"])["position"]
     if order["flags"] & HELD != 0:
-        return 0
-    return instrument_at(s, order["symbol"])["position"]
+        return _found_after(s, order, position) if order["waits"] == AFTER else 0
+    coming = _before(s, order)
+    return max(position, coming) if order["side"] > 0 else min(position, coming)
 
 
 @jit
@@ -66,22 +94,16 @@ def _worth(s, i, lots):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _before(s, order):  # type: ignore[no-untyped-def]
-    """Projected position of the order's instrument without the order itself."""
-    held = projected(s, order["strategy"], order["symbol"])
-    return held - order["side"] * order["leaves_quantity"] if counts_as_pending(order) else held
-
-
-@jit
 def _exposure(s, order, lots, net):  # type: ignore[no-untyped-def]
     """Sum of the values of all projected positions, absolute or signed, with lots of the order in place of the order."""
     total = 0
     for i in range(s["n_instruments"]):
         held = 0
-        for strategy in range(s["n_strategies"]):
-            held += projected(s, strategy, i)
         if i == order["symbol"]:
-            held += _before(s, order) - projected(s, order["strategy"], i) + order["side"] * lots
+            held = _before(s, order) + order["side"] * lots
+        else:
+            for strategy in range(s["n_strategies"]):
+                held += projected(s, strategy, i)
         if held != 0:
             worth = _worth(s, i, held)
             total += worth if net else abs(worth)
@@ -118,18 +140,22 @@ def _live_beside(s, order):  # type: ignore[no-untyped-def]
     count = instrument_at(s, order["symbol"])["live"]
     if is_live(order):
         count -= 1
-    if order["parent_id"] >= 0 and is_live(order_at(s, order["parent_id"])):
-        count -= 1
+    if order["parent_id"] >= 0:
+        parent = order_at(s, order["parent_id"])
+        if parent["symbol"] == order["symbol"] and is_live(parent):
+            count -= 1
     return count
 
 
 @jit
-def _farthest(order, mark):  # type: ignore[no-untyped-def]
-    """How far from the mark the order's limit or stop is, in price units; 0 for a market order."""
-    far = abs(order["limit_price"] - mark) if order["limit_price"] != 0 else 0
-    if order["stop_price"] != 0:
-        far = max(far, abs(order["stop_price"] - mark))
-    return far
+def over_collar(s, i, limit, stop):  # type: ignore[no-untyped-def]
+    """(reason or 0, price units between the mark and the farther of a limit and a stop, most of them); a price of 0 is none."""
+    mark = instrument_at(s, i)["mark"]
+    far = abs(limit - mark) if limit != 0 else 0
+    if stop != 0:
+        far = max(far, abs(stop - mark))
+    most = muldiv(mark, s["price_collar"], RATE_SCALE) if s["price_collar"] >= 0 else far
+    return Reason.PRICE_COLLAR if far > most else 0, far, most
 
 
 @jit
@@ -149,7 +175,7 @@ def _plain_check(s, o, start, lots, which):  # type: ignore[no-untyped-def]
         limit = muldiv(equity_now(s), s["max_position_fraction"], RATE_SCALE)
         if worth > limit:
             return Reason.MAX_POSITION_FRACTION, worth, limit
-    if which == 3 and s["max_open_positions"] >= 0 and start == 0:
+    if which == OPEN_POSITIONS and s["max_open_positions"] >= 0 and start == 0:
         others = _others_open(s, i)
         if others >= s["max_open_positions"]:
             return Reason.MAX_OPEN_POSITIONS, others, s["max_open_positions"]
@@ -160,26 +186,21 @@ def _plain_check(s, o, start, lots, which):  # type: ignore[no-untyped-def]
 def _order_check(s, o, start, which):  # type: ignore[no-untyped-def]
     """``limit_check`` of the limits that no smaller quantity satisfies."""
     order = order_at(s, o)
-    mark = instrument_at(s, order["symbol"])["mark"]
     if which == 4 and s["trading_state"] == TradingState.REDUCE_ONLY:
         return Reason.TRADING_REDUCE_ONLY, 0, 0
     if which == 5 and s["refuse_scale_in"] != 0:
-        held = start if start != 0 else _before(s, order)
-        if held * order["side"] > 0:
-            return Reason.SCALE_IN_NOT_ALLOWED, abs(held), 0
-    if which == 6 and s["max_orders"] >= 0:
+        if start * order["side"] > 0:
+            return Reason.SCALE_IN_NOT_ALLOWED, abs(start), 0
+    if which == ORDERS_SENT and s["max_orders"] >= 0:
         count = _recent(s, o)
         if count >= s["max_orders"]:
             return Reason.MAX_ORDERS, count, s["max_orders"]
-    if which == 7 and s["max_live_orders"] >= 0:
+    if which == LIVE_ORDERS and s["max_live_orders"] >= 0:
         count = _live_beside(s, order)
         if count >= s["max_live_orders"]:
             return Reason.MAX_LIVE_ORDERS, count, s["max_live_orders"]
-    if which == 8 and s["price_collar"] >= 0:
-        far = _farthest(order, mark)
-        limit = muldiv(mark, s["price_collar"], RATE_SCALE)
-        if far > limit:
-            return Reason.PRICE_COLLAR, far, limit
+    if which == COLLAR:
+        return over_collar(s, order["symbol"], order["limit_price"], order["stop_price"])
     if which == 9 and s["max_drawdown"] >= 0:
         equity = equity_now(s)
         peak = max(s["peak"], equity) if s["n_equity"] > 0 else equity
@@ -228,6 +249,33 @@ def within_limit(s, o, start, lots, which):  # type: ignore[no-untyped-def]
         else:
             high = middle - 1
     return low
+
+
+@jit
+def limit_on_replace(s, o, lots, limit, stop):  # type: ignore[no-untyped-def]
+    """``limit_check`` of a replace that leaves lots of order o at a limit and stop: reason 0 where it opens no more than before.
+
+    Limits that count orders and positions do not look at it; the collar looks at new prices of whatever opens.
+    """
+    order = order_at(s, o)
+    if order["flags"] & REDUCE_ONLY != 0:
+        return 0, 0, 0
+    start = start_position(s, order)
+    part = opening(start, order["side"], lots)
+    more = part > opening(start, order["side"], order["leaves_quantity"])
+    moved = limit != order["limit_price"] or stop != order["stop_price"]
+    if part == 0 or not (more or moved):
+        return 0, 0, 0
+    for which in range(limits_in_force(s)):
+        if which == COLLAR:
+            reason, needed, had = over_collar(s, order["symbol"], limit, stop)
+            if reason != 0:
+                return reason, needed, had
+        elif more and which != OPEN_POSITIONS and which != ORDERS_SENT and which != LIVE_ORDERS:
+            reason, needed, had = limit_check(s, o, start, lots, which)
+            if reason != 0:
+                return reason, needed, had
+    return 0, 0, 0
 
 
 @jit

@@ -65,12 +65,18 @@ def below_maintenance(s):  # type: ignore[no-untyped-def]
     if s["n_currencies"] == 1 and equity >= currency_at(s, 0)["gross"]:
         return False
     gross = 0.0
+    dearest = 1.0
     for k in range(s["n_currencies"]):
-        if currency_at(s, k)["gross"] != 0:
-            gross += float(base(s, k, currency_at(s, k)["gross"]))
+        c = currency_at(s, k)
+        if c["gross"] != 0:
+            gross += float(base(s, k, c["gross"]))
+            if k != 0:
+                dearest = max(dearest, float(c["rate"]) / float(c["factor"]))
     if gross == 0.0:
         return False
-    if float(equity) > gross * (float(s["maintenance_margin"]) / RATE_SCALE) * 1.000001 + s["n_instruments"] + 1.0:
+    # each instrument's part is rounded twice: by half a unit of its currency, which is worth `dearest` at most, and by half of ours
+    rounding = s["n_instruments"] * dearest + s["n_currencies"]
+    if float(equity) > gross * (float(s["maintenance_margin"]) / RATE_SCALE) * 1.000001 + rounding:
         return False
     return equity < margin_of(s, s["maintenance_margin"])
 

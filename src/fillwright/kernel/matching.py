@@ -46,7 +46,6 @@ from fillwright.kernel.models import (
 from fillwright.kernel.orders import (
     accept,
     add_fill,
-    arm_exits,
     close_order,
     emit,
     end_order,
@@ -56,9 +55,10 @@ from fillwright.kernel.orders import (
     keep_exits,
     keep_to_position,
     refuse,
-    release,
+    release_children,
     reserve_rest,
     settle_group,
+    show_more,
     submit_order,
     trail,
     trigger,
@@ -67,6 +67,7 @@ from fillwright.kernel.orders import engine_order as new_engine_order
 from fillwright.kernel.rng import uniform
 from fillwright.kernel.sides import closing_price, left_for, mid_of_fill, opening_price, range_for, segment_of, take
 from fillwright.kernel.state import (
+    NO_WALK,
     book_at,
     expect_fill,
     feed_at,
@@ -277,6 +278,9 @@ def execute(s, o, price, maker, stage, path, time):  # type: ignore[no-untyped-d
     if order["flags"] & (REDUCE_ONLY | POST_ONLY) != 0 and not _may_trade(s, o, maker, time):
         return
     lots = order["leaves_quantity"]
+    hidden = maker and order["display_quantity"] != 0
+    if hidden:
+        lots = min(lots, order["shown"])
     left = left_for(bar, order["side"], stage)
     if left >= 0:
         lots = min(lots, left)
@@ -325,18 +329,15 @@ def execute(s, o, price, maker, stage, path, time):  # type: ignore[no-untyped-d
         _settle(s, o, lots, time)
     if s["reducing"] > 0 and fill["closing_quantity"] > 0:
         keep_exits(s, o, time)
+    if hidden and is_live(order):
+        show_more(s, o, lots)
 
 
 @jit
 def _settle(s, o, lots, time):  # type: ignore[no-untyped-def]
     """What a fill of order o means for the orders that hang together with it."""
-    order = order_at(s, o)
-    child = order["child"]
-    if child >= 0:
-        if order_at(s, child)["flags"] & REDUCE_ONLY != 0:
-            arm_exits(s, o, lots, time)
-        elif order["leaves_quantity"] == 0 and is_live(order_at(s, child)):
-            release(s, child, time)
+    if order_at(s, o)["child"] >= 0:
+        release_children(s, o, lots, time)
     settle_group(s, o, lots, time)
 
 
@@ -435,6 +436,7 @@ def _pass(s, stage):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
+        s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
         if bar["kind"] >= DataKind.QUOTES:
             pass
@@ -457,9 +459,12 @@ def _pass(s, stage):  # type: ignore[no-untyped-def]
                 if order["from_price"] != 0:
                     start = order["from_price"]
                     order["from_price"] = 0
+                    if order["tif"] == TimeInForce.IOC or order["tif"] == TimeInForce.FOK:
+                        start = end
                 if start != end:
                     _meet_segment(s, o, start, end, stage, path, bar["close_time"])
-        o = order["next"]
+        o = s["cursor"]
+    s["cursor"] = NO_WALK
     if brief:
         drop_unfilled(s, False)
     return auction
@@ -482,11 +487,13 @@ def _pass_auction(s):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
+        s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
         auction = is_auction(order) and bar["kind"] < DataKind.QUOTES
         if auction and may_meet(order, bar) and is_called(s, order, bar, Stage.FLAT_AT):
             _meet_auction(s, o, Stage.FLAT_AT)
-        o = order["next"]
+        o = s["cursor"]
+    s["cursor"] = NO_WALK
     drop_unfilled(s, False)
 
 
@@ -507,12 +514,14 @@ def match_lookahead(s):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
+        s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
         alone = bar["kind"] == DataKind.BARS  # where there are quotes, they stand
         if alone and bar["bar"] >= 0 and order["arrived_at"] == s["now"] and order["tried"] == 0 and order["flags"] & HELD == 0:
             if is_live(order) and not is_auction(order):
                 meet_point(s, o, bar["close"], Stage.CLOSE, BarPath.CLOSE_ONLY, s["now"])
-        o = order["next"]
+        o = s["cursor"]
+    s["cursor"] = NO_WALK
     drop_unfilled(s, True)
 
 

@@ -18,6 +18,7 @@ from fillwright.kernel._codes import (
     TRIGGERED,
     YES,
     AccountType,
+    Bracket,
     ExitReason,
     Lots,
     OrderEvent,
@@ -39,7 +40,9 @@ from fillwright.kernel.margin import (
 )
 from fillwright.kernel.models import has_limit, has_stop, trailing_stop
 from fillwright.kernel.state import (
+    AFTER,
     FAULT_ILLEGAL_TRANSITION,
+    FOLLOWS,
     book_at,
     expect_lot,
     expect_order,
@@ -67,8 +70,10 @@ def is_market(order):  # type: ignore[no-untyped-def]
 
 @jit
 def counts_as_pending(order):  # type: ignore[no-untyped-def]
-    """Whether targets count this order's leaves as good as filled: not once its cancel has been asked for."""
-    return order["type"] == OrderType.MARKET and order["flags"] & PENDING_CANCEL == 0
+    """Whether targets count this order's leaves as good as filled: not once its cancel has been asked for, nor while it waits."""
+    if order["type"] != OrderType.MARKET or order["flags"] & PENDING_CANCEL != 0:
+        return False
+    return order["waits"] != AFTER or order["flags"] & HELD == 0
 
 
 @jit
@@ -122,6 +127,8 @@ def emit_numbers(s, o, event, time, reason, needed, had):  # type: ignore[no-unt
 @jit
 def link_last(s, o):  # type: ignore[no-untyped-def]
     """Put order o at the end of the working list."""
+    if s["cursor"] == -1:
+        s["cursor"] = o
     tail = s["work_tail"]
     order_at(s, o)["prev"] = tail
     order_at(s, o)["next"] = -1
@@ -135,9 +142,11 @@ def link_last(s, o):  # type: ignore[no-untyped-def]
 
 @jit
 def unlink(s, o):  # type: ignore[no-untyped-def]
-    """Take order o out of the working list; its own links stay, so that a pass standing on it can go on."""
+    """Take order o out of the working list; its own links stay, so that a loop standing on it can go on."""
     before = order_at(s, o)["prev"]
     after = order_at(s, o)["next"]
+    if s["cursor"] == o:
+        s["cursor"] = after
     if before >= 0:
         order_at(s, before)["next"] = after
     else:
@@ -275,57 +284,68 @@ def _end_quietly(s, o, time, reason):  # type: ignore[no-untyped-def]
 
 @jit
 def _end_children(s, o, time):  # type: ignore[no-untyped-def]
-    """Order o has ended without a last fill: what it was to release ends with it, but not exits of what is filled."""
-    child = order_at(s, o)["child"]
-    if order_at(s, child)["flags"] & REDUCE_ONLY != 0 and order_at(s, o)["cum_quantity"] > 0:
-        return
-    k = child
+    """Order o has ended without a last fill: all that waits for it ends with it, but not exits of what is filled."""
+    if order_at(s, o)["cum_quantity"] > 0 and s["bracket"] == Bracket.ARM_ON_FULL:
+        arm_exits(s, o, NOTHING, time)
+    k = order_at(s, o)["child"]
     while k >= 0:
-        if is_live(order_at(s, k)):
+        order = order_at(s, k)
+        stays = order["waits"] == FOLLOWS and order_at(s, order["parent_id"])["cum_quantity"] > 0
+        if is_live(order) and not stays:
             _end_quietly(s, k, time, Reason.PARENT_ENDED)
-        k = order_at(s, k)["oco_next"]
-        if k == child:
-            return
+            if order["child"] >= 0:
+                k = order["child"]
+                continue
+        while order_at(s, k)["sibling"] < 0:
+            k = order_at(s, k)["parent_id"]
+            if k == o:
+                return
+        k = order_at(s, k)["sibling"]
 
 
 @jit
-def _follow(s, o):  # type: ignore[no-untyped-def]
-    """What order o has yet to release stands behind it in the list: it meets the market after it."""
-    first = order_at(s, o)["child"]
-    k = first
-    while k >= 0:
-        order = order_at(s, k)
-        if order["flags"] & (HELD | REDUCE_ONLY) == HELD | REDUCE_ONLY and order["accepted"] != 0 and is_live(order):
-            unlink(s, k)
-            link_last(s, k)
-        k = order["oco_next"]
-        if k == first:
-            return
+def put_last(s, o):  # type: ignore[no-untyped-def]
+    """A working order goes behind all others."""
+    unlink(s, o)
+    link_last(s, o)
 
 
 @jit
 def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
-    """Order o has filled some lots: its exits are released for them, or grow by them."""
-    first = order_at(s, o)["child"]
-    k = first
+    """Order o has filled some lots, or ended (0): its exits are released for what is filled, or grow with it."""
+    entry = order_at(s, o)
+    if s["bracket"] == Bracket.ARM_ON_FULL and entry["leaves_quantity"] > 0:
+        return
+    k = entry["child"]
     while k >= 0:
         order = order_at(s, k)
-        if is_live(order):
+        if order["waits"] == FOLLOWS and is_live(order):
             before = order["quantity"]
-            if order["flags"] & HELD == 0:
-                resize(s, k, before + lots)
-                emit(s, k, OrderEvent.REPLACE, time, Reason.FOLLOWS_ENTRY)
-            else:
-                order["from_price"] = instrument_at(s, order["symbol"])["mark"]
-                if before != lots:
-                    resize(s, k, lots)
-                    event = OrderEvent.SHRINK if lots < before else OrderEvent.REPLACE
-                    emit_numbers(s, k, event, time, Reason.FOLLOWS_ENTRY, before, lots)
+            if order["flags"] & HELD != 0:
+                if lots > 0:
+                    order["from_price"] = instrument_at(s, order["symbol"])["mark"]
+                    put_last(s, k)
+                filled = entry["cum_quantity"]
+                if before != filled:
+                    resize(s, k, filled)
+                    event = OrderEvent.SHRINK if filled < before else OrderEvent.REPLACE
+                    emit_numbers(s, k, event, time, Reason.FOLLOWS_ENTRY, before, filled)
                 order["flags"] &= ~HELD
                 emit(s, k, OrderEvent.RELEASE, time, 0)
-        k = order["oco_next"]
-        if k == first:
-            return
+            elif lots > 0:
+                resize(s, k, before + lots)
+                emit(s, k, OrderEvent.REPLACE, time, Reason.FOLLOWS_ENTRY)
+        k = order["sibling"]
+
+
+@jit
+def show_more(s, o, lots):  # type: ignore[no-untyped-def]
+    """Lots of what an iceberg shows have filled: with nothing left of it the next part is shown, behind all other orders."""
+    order = order_at(s, o)
+    order["shown"] -= lots
+    if order["shown"] <= 0 and order["leaves_quantity"] > 0:
+        order["shown"] = order["display_quantity"]
+        put_last(s, o)
 
 
 @jit
@@ -338,15 +358,15 @@ def settle_group(s, o, lots, time):  # type: ignore[no-untyped-def]
         other = order_at(s, k)
         if is_live(other):
             if done or other["leaves_quantity"] <= lots:
-                _end_quietly(s, k, time, Reason.OCO_FILLED)
+                end_order(s, k, OrderEvent.CANCEL, time, Reason.OCO_FILLED, NOTHING, NOTHING)
             else:
                 before = other["leaves_quantity"]
                 resize(s, k, other["quantity"] - lots)
                 emit_numbers(s, k, OrderEvent.SHRINK, time, Reason.OCO_FILLED, before, before - lots)
         k = other["oco_next"]
     entry = order["parent_id"]
-    if done and order["flags"] & REDUCE_ONLY != 0 and entry >= 0 and is_live(order_at(s, entry)):
-        _end_quietly(s, entry, time, Reason.EXIT_FILLED)
+    if done and order["waits"] == FOLLOWS and is_live(order_at(s, entry)):
+        end_order(s, entry, OrderEvent.CANCEL, time, Reason.EXIT_FILLED, NOTHING, NOTHING)
 
 
 @jit
@@ -415,19 +435,34 @@ def fund(s, o, time, lots, price, maker, hold):  # type: ignore[no-untyped-def]
 
 
 @jit
-def reduces_only(s, order):  # type: ignore[no-untyped-def]
-    """Whether the whole order only reduces the position."""
-    position = instrument_at(s, order["symbol"])["position"]
-    return position * order["side"] < 0 and order["quantity"] <= abs(position)
+def release(s, o, time):  # type: ignore[no-untyped-def]
+    """A held order becomes free because its parent is filled: it comes to the market now, behind what is there."""
+    order = order_at(s, o)
+    order["flags"] &= ~HELD
+    if order["waits"] == AFTER:
+        add_pending(s, order, order["leaves_quantity"])
+    if order["symbol"] == order_at(s, order["parent_id"])["symbol"]:
+        order["from_price"] = instrument_at(s, order["symbol"])["mark"]
+    else:
+        order["arrived_at"] = max(order["arrived_at"], time)
+    put_last(s, o)
+    emit(s, o, OrderEvent.RELEASE, time, 0)
+    fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER, YES)
 
 
 @jit
-def release(s, o, time):  # type: ignore[no-untyped-def]
-    """A held order becomes free because its parent is filled."""
-    order = order_at(s, o)
-    order["flags"] &= ~HELD
-    emit(s, o, OrderEvent.RELEASE, time, 0)
-    fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER, YES)
+def release_children(s, o, lots, time):  # type: ignore[no-untyped-def]
+    """A fill of order o arms its exits, and once it is full releases what waits for that and has arrived."""
+    k = order_at(s, o)["child"]
+    if order_at(s, k)["waits"] == FOLLOWS:
+        arm_exits(s, o, lots, time)
+    if order_at(s, o)["leaves_quantity"] > 0:
+        return
+    while k >= 0:
+        order = order_at(s, k)
+        if order["waits"] != FOLLOWS and order["accepted"] != 0 and is_live(order):
+            release(s, k, time)
+        k = order["sibling"]
 
 
 @jit
@@ -438,87 +473,6 @@ def accept(s, o, time):  # type: ignore[no-untyped-def]
         s["priced"] += 1
     emit(s, o, OrderEvent.ACCEPT, time, 0)
     link_last(s, o)
-
-
-@jit
-def accept_new(s, o, time):  # type: ignore[no-untyped-def]
-    """A new order reaches the broker."""
-    order = order_at(s, o)
-    if order["status"] != OrderStatus.PENDING_NEW:
-        return
-    if s["liquidating"] != 0 and not reduces_only(s, order):
-        end_order(s, o, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
-        return
-    if order["flags"] & HELD == 0 and fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER, YES) == 0:
-        return
-    accept(s, o, time)
-
-
-@jit
-def cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
-    """A cancel reaches the broker."""
-    order = order_at(s, o)
-    if not is_live(order):
-        emit(s, o, OrderEvent.CANCEL_REJECT, time, Reason.ORDER_IS_DONE)
-        return
-    end_order(s, o, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER, NOTHING, NOTHING)
-
-
-@jit
-def refuse_replace(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
-    """The order stays as it was."""
-    emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, had)
-
-
-@jit
-def replace_arrives(s, o, time, quantity, limit, stop):  # type: ignore[no-untyped-def]
-    """A replace reaches the broker: new total quantity, limit and stop; 0 = as the order has it by then."""
-    order = order_at(s, o)
-    order["asked"] -= 1
-    if order["asked"] == 0:
-        order["flags"] &= ~PENDING_REPLACE
-    if not is_live(order):
-        emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.ORDER_IS_DONE)
-        return
-    if quantity == 0:
-        quantity = order["quantity"]
-    if quantity < order["cum_quantity"]:
-        refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, NOTHING, NOTHING)
-        return
-    if quantity == order["cum_quantity"]:
-        end_order(s, o, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED, NOTHING, NOTHING)
-        return
-    old_limit = order["limit_price"]
-    old_stop = order["stop_price"]
-    old_quantity = order["quantity"]
-    if limit != 0:
-        order["limit_price"] = limit
-    if stop != 0 and order["flags"] & TRIGGERED == 0:
-        order["stop_price"] = stop
-    lots = quantity - order["cum_quantity"]
-    if order["flags"] & HELD == 0 and is_checked(s, order, lots):
-        short = goes_short(s, order, lots)
-        needed = lots if short else required_with_fee(s, order, lots, order_price(s, order), TAKER)
-        funds = max(instrument_at(s, order["symbol"])["position"], 0) if short else available(s, order)
-        if short or needed > funds:
-            order["limit_price"] = old_limit
-            order["stop_price"] = old_stop
-            reason = Reason.INSUFFICIENT_CASH if s["account_type"] == AccountType.CASH else Reason.INSUFFICIENT_MARGIN
-            refuse_replace(s, o, time, Reason.SHORT_IN_CASH_ACCOUNT if short else reason, needed, funds)
-            return
-    resize(s, o, quantity)
-    if order["flags"] & HELD == 0:
-        reserve_rest(s, order)
-    moved = order["limit_price"] != old_limit or order["stop_price"] != old_stop or order["trail_unit"] != 0
-    if quantity > old_quantity or moved:
-        order["arrived_at"] = time
-        order["tried"] = 0
-        unlink(s, o)
-        link_last(s, o)
-        _follow(s, o)
-    emit(s, o, OrderEvent.REPLACE, time, 0)
-    if order["flags"] & (REDUCE_ONLY | HELD) == REDUCE_ONLY:
-        keep_to_position(s, o, time)
 
 
 @jit
@@ -568,7 +522,10 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     order["next"] = -1
     order["prev"] = -1
     order["child"] = -1
+    order["sibling"] = -1
+    order["waits"] = 0
     order["oco_next"] = -1
+    order["shown"] = 0
     order["from_price"] = 0
     order["asked"] = 0
     order["accepted"] = 0

@@ -20,7 +20,7 @@ from fillwright.kernel._jit import jit
 from fillwright.kernel.margin import mark_quoted, set_mark
 from fillwright.kernel.matching import drop_unfilled, high_first, is_auction, is_called, may_meet, meet_point, offer
 from fillwright.kernel.orders import end_order, is_live
-from fillwright.kernel.state import feed_at, feed_of, instrument_at, load_int64, order_at
+from fillwright.kernel.state import NO_WALK, feed_at, feed_of, instrument_at, load_int64, order_at
 
 _ANY_PRICE = 2**62
 
@@ -72,6 +72,7 @@ def meet_standing(s, time):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
+        s["cursor"] = order["next"]
         if order["tried"] == 0 and order["flags"] & HELD == 0 and is_live(order) and not is_auction(order):
             i = order["symbol"]
             if load_standing(s, i):
@@ -80,7 +81,8 @@ def meet_standing(s, time):  # type: ignore[no-untyped-def]
                     brief = brief or order["tif"] == TimeInForce.IOC
                     price = instrument["ask"] if order["side"] > 0 else instrument["bid"]
                     meet_point(s, o, price, Stage.STANDING, BarPath.CLOSE_ONLY, time)
-        o = order["next"]
+        o = s["cursor"]
+    s["cursor"] = NO_WALK
     if brief:
         _drop_brief(s, time)
 
@@ -200,6 +202,7 @@ def match_moments(s, first, last):  # type: ignore[no-untyped-def]
     o = s["work_head"]
     while o >= 0:
         order = order_at(s, o)
+        s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
         if bar["kind"] >= DataKind.QUOTES and may_meet(order, bar):
             auction = is_auction(order)
@@ -213,6 +216,7 @@ def match_moments(s, first, last):  # type: ignore[no-untyped-def]
                     if order["side"] > 0:
                         price = bar["ask_close"]
                 meet_point(s, o, price, stage, BarPath.CLOSE_ONLY, bar["close_time"])
-        o = order["next"]
+        o = s["cursor"]
+    s["cursor"] = NO_WALK
     if brief:
         drop_unfilled(s, NO)

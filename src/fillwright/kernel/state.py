@@ -26,10 +26,11 @@ GROWING = ("orders", "order_events", "fills", "entries", "lot_closes", "lots", "
 TICKET = (
     "t_instrument", "t_side", "t_size_mode", "t_size", "t_type", "t_tif", "t_limit", "t_stop", "t_expire", "t_rule", "t_tag",
     "t_strategy", "t_action", "t_lot", "t_flags", "t_trail", "t_trail_unit",
-    "t_take", "t_loss",
+    "t_take", "t_loss", "t_display", "t_after",
 )  # fmt: skip
 """The order form that a driver fills in before it calls ``submit``. ``t_lot`` is 1 + the lot that the order names, 0 = none; the
-limit of a trailing stop-limit order is its distance from the stop, and its stop is 0 where it follows from the mark."""
+limit of a trailing stop-limit order is its distance from the stop, and its stop is 0 where it follows from the mark. ``t_after`` is
+1 + the order whose fill releases it, 0 = none."""
 
 SCALARS = _record(
     *TICKET,
@@ -42,13 +43,13 @@ SCALARS = _record(
     "digests", "fold_at", "uniform", "self", "now", "instant", "stop_at", "first_callback",
     "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
     "seed", "latency_ns", "account_type", "lots_method", "fill_when", "path", "participation", "clamp_to_range", "reversal",
-    "on_short_cash", "off_tick", "deduplicate", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
+    "on_short_cash", "off_tick", "deduplicate", "bracket", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
     "max_open_positions", "max_position_fraction",
     "policies", "trading_state", "refuse_scale_in", "max_orders", "max_orders_interval", "max_live_orders", "price_collar",
     "max_drawdown", "max_order_value", "max_gross_exposure", "max_net_exposure",
     "quoted", "moments", "trigger", "mark_by", "max_age", "equity_every", "equity_next",
     # working list, queue, totals
-    "work_head", "work_tail", "n_working", "priced", "live", "reducing", "liquidating",
+    "work_head", "work_tail", "cursor", "n_working", "priced", "live", "reducing", "liquidating",
     "open_lots", "intents", "no_change", "rules", "bars", "ambiguous",
     "peak", "trough", "drawdown", "drawdown_peak",
 )  # fmt: skip
@@ -73,8 +74,12 @@ FEED = _record(
 BOOK = _record("position", "head", "tail", "pending", "n_open")
 """Per strategy and instrument: position, open lots oldest first, signed leaves of live market orders."""
 
-COMMAND = _record("kind", "order", "arrived_at", "quantity", "limit", "stop", "kept")
+COMMAND = _record("kind", "order", "arrived_at", "quantity", "limit", "stop", "trail", "trail_unit", "kept")
 CANCEL, NEW_ORDER, REPLACE = 0, 1, 2
+FOLLOWS, AFTER = 1, 2
+"""What an order with a parent waits for, beside the legs of a reversal; see the column ``waits``."""
+NO_WALK = -2
+"""``cursor`` is the order that a walk through the working list comes to next, -1 = whatever is put at its end, NO_WALK = there is none."""
 
 DIGEST = np.dtype([("words", np.int64), ("folded", np.int64), *((lane, np.uint64) for lane in "abcd")])
 """Fingerprint of a journal table so far: words of a row, words that are in it, and the lanes."""
@@ -279,6 +284,7 @@ class State:
         s["room"] = 4 * instruments + 1024
         s["self"] = self.address
         s["work_head"] = s["work_tail"] = -1
+        s["cursor"] = NO_WALK
         # An order every 16 bars fits at first: memory that nothing is written to costs nothing, a copy does.
         expected = bars // 16
         for name, per_order in zip(GROWING, (1, 4, 1, 1, 1, 1, 0), strict=True):

@@ -297,6 +297,7 @@ class SizeMode(IntEnum):
     TARGET_VALUE = 5
     TARGET_WEIGHT = 6
     CLOSE = 7
+    RISK = 8
 
 
 class OffTick(IntEnum):
@@ -321,6 +322,13 @@ class Reversal(IntEnum):
 
     ONE_ORDER = 1
     TWO_ORDERS = 2
+
+
+class Bracket(IntEnum):
+    """When the exits of an entry are armed: with each fill for what is filled, or once it is full or has ended."""
+
+    PRO_RATA = 0
+    ARM_ON_FULL = 1
 
 
 class Action(IntEnum):

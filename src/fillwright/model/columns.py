@@ -45,7 +45,7 @@ class Column:
 
 _NARROW: dict[str, int] = {"id": 4, "ref": 4, "name": 4, "bits": 4, "code": 1}
 """Bytes of a column in the kernel's memory by kind, 8 where none are named. Memory ends long before 2^31 records."""
-_BYTES = {"side": 8, "late": 1, "ambiguous": 1, "accepted": 1, "tried": 1, "asked": 4}
+_BYTES = {"side": 8, "late": 1, "ambiguous": 1, "accepted": 1, "tried": 1, "waits": 1, "asked": 4}
 """Bytes of columns by name: what is 0 or 1; and the side, which takes part in arithmetic."""
 
 
@@ -131,14 +131,19 @@ ORDERS = Table(
         _c("tag", "name", "input", "the user's note"),
         _c("decided_at", "time", "input", "instant of the decision"),
         _c("sent_at", "time", "input", "left the strategy"),
-        _c("arrived_at", "time", "input", "reached the broker; after a replace that loses priority, that of the replace"),
+        _c(
+            "arrived_at",
+            "time",
+            "input",
+            "reached the broker; later that of a replace that lost priority, or of a fill elsewhere that released it",
+        ),
         _c("expire_at", "time", "input", "last time of a GTD order"),
         _c("decision_price", "price", "input", "last known price at the decision"),
         _c("quantity", "quantity", "derived", "OrderQty: total quantity"),
         _c("limit_price", "price", "derived", "limit, 0 = none"),
         _c("stop_price", "price", "derived", "stop trigger, 0 = none"),
         _c("display_quantity", "quantity", "input", "shown part of an iceberg, 0 = all"),
-        _c("trail_offset", "number", "input", "distance of a trailing stop, 0 = none"),
+        _c("trail_offset", "number", "input", "distance of a trailing stop, as last replaced, 0 = none"),
         _c("trail_unit", "number", "input", "unit of the distance: 0 none, 1 price units, 2 ticks, 3 10^-9 of price"),
         _c("status", "code", "derived", "state after its last event", codes.OrderStatus),
         _c("flags", "bits", "derived", "flag bits after its last event", _FLAGS),
@@ -157,7 +162,10 @@ ORDERS = Table(
         _c("prev", "ref", "handle", "previous working order"),
         _c("child", "ref", "handle", "order released when this one is filled; of several the first"),
         _c("from_price", "price", "handle", "where on the segment under way its entry released it, 0 = it meets the whole of it"),
+        _c("sibling", "ref", "handle", "next order that waits for the same parent"),
+        _c("waits", "number", "handle", "1 = follows the fills of its entry, 2 = for its parent to be filled, 0 = neither"),
         _c("oco_next", "ref", "handle", "next order of its one-cancels-other group, in a ring"),
+        _c("shown", "quantity", "handle", "lots of an iceberg that are still shown"),
         _c("asked", "number", "handle", "replaces on their way to the broker"),
         _c("accepted", "number", "handle", "1 once the broker has it"),
         _c("tried", "number", "handle", "1 once it has met market data"),

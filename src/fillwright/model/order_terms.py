@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
+import math
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from fillwright.errors import UsageError
 from fillwright.model.codes import OrderFlag, OrderType, TimeInForce, TrailUnit
@@ -20,42 +22,52 @@ _TYPES = {
     ("trail", "trail_limit"): OrderType.TRAILING_STOP_LIMIT,
     ("stop", "trail", "trail_limit"): OrderType.TRAILING_STOP_LIMIT,
 }
+PRICES = ("limit", "stop", "touch", "trail", "trail_limit")
+"""The terms that make the type of an order."""
 _AUCTIONS = {
     TimeInForce.OPG: {(): OrderType.MARKET_ON_OPEN, ("limit",): OrderType.LIMIT_ON_OPEN},
     TimeInForce.CLS: {(): OrderType.MARKET_ON_CLOSE, ("limit",): OrderType.LIMIT_ON_CLOSE},
 }
 
 
+_MAY_HIDE = (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED, OrderType.TRAILING_STOP_LIMIT)
+
+Price = int | float | Decimal | None
+
+
 class Terms(NamedTuple):
-    """The rarer terms of an order, as they were given."""
+    """What a call says about an order beside instrument, side and size, as it was given. The rarer terms begin with ``lot``;
+    ``after`` is anything that has the number of an order as its ``id``."""
 
+    limit: Price = None
+    stop: Price = None
+    tif: str | None = None
+    expire: datetime | int | None = None
+    tag: str | None = None
+    rule_id: str | None = None
     lot: int | None = None
-    touch: int | float | Decimal | None = None
-    trail: int | float | Decimal | str | None = None
-    trail_limit: int | float | Decimal | None = None
     post_only: bool = False
-    take_profit: int | float | Decimal | None = None
-    stop_loss: int | float | Decimal | None = None
+    touch: Price = None
+    trail: Price | str = None
+    trail_limit: Price = None
+    take_profit: Price = None
+    stop_loss: Price = None
+    display: Price = None
+    after: Any = None
 
 
-def terms(
-    lot: int | None,
-    touch: int | float | Decimal | None,
-    trail: int | float | Decimal | str | None,
-    trail_limit: int | float | Decimal | None,
-    post_only: bool,
-    exits: tuple[int | float | Decimal | None, int | float | Decimal | None],
-) -> Terms | None:
-    """The rarer terms, None where there are none."""
-    if lot is None and touch is None and trail is None and trail_limit is None and not post_only and exits == (None, None):
-        return None
-    return Terms(lot, touch, trail, trail_limit, post_only, *exits)
+_RARE = Terms._fields.index("lot")
+_NOTHING_RARE = Terms()[_RARE:]
 
 
-def order_type(limit: object, stop: object, terms: Terms, tif: int) -> OrderType:
-    """The type of an order with these prices (None = not given) and this time in force."""
-    prices = {"limit": limit, "stop": stop, "touch": terms.touch, "trail": terms.trail, "trail_limit": terms.trail_limit}
-    given = tuple(name for name, price in prices.items() if price is not None)
+def is_plain(terms: Terms) -> bool:
+    """Whether the type of an order follows from its limit and stop alone, and nothing else is asked for."""
+    return terms[_RARE:] == _NOTHING_RARE
+
+
+def order_type(terms: Terms, tif: int) -> OrderType:
+    """The type of an order with these terms and this time in force."""
+    given = tuple(name for name in PRICES if getattr(terms, name) is not None)
     kind = _AUCTIONS.get(TimeInForce(tif), _TYPES).get(given)
     if kind is None:
         auction = f" with tif={TimeInForce(tif).name!r}" if tif in _AUCTIONS else ""
@@ -67,6 +79,10 @@ def order_type(limit: object, stop: object, terms: Terms, tif: int) -> OrderType
     if terms.post_only and (not has_limit or tif in (TimeInForce.IOC, TimeInForce.FOK)):
         raise UsageError(
             "post_only= goes with a limit that may rest", remedy="give limit=, and neither IOC nor FOK, or leave it out"
+        )
+    if terms.display is not None and (kind not in _MAY_HIDE or tif in (TimeInForce.IOC, TimeInForce.FOK)):
+        raise UsageError(
+            "display= goes with a limit that may rest", remedy="give limit=, and neither IOC nor FOK, or leave it out"
         )
     return kind
 
@@ -92,13 +108,18 @@ def distance(trail: int | float | Decimal | str, price_scale: int) -> tuple[int,
     elif isinstance(trail, str) and text.endswith(("ticks", "tick")):
         text, unit, scale = text.removesuffix("s").removesuffix("tick"), TrailUnit.TICKS, 1
     try:
-        whole = Decimal(text.strip()) * scale
+        if isinstance(trail, str):
+            whole = Decimal(text.strip()) * scale
+        elif isinstance(trail, Decimal):  # what was worked out is rounded as prices are
+            whole = Decimal(math.floor(trail * scale + Decimal("0.5")))
+        else:
+            whole = Decimal(math.floor(trail * scale + 0.5))
         exact = whole == whole.to_integral_value() and 0 < whole < 2**62
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         exact = False
     if not exact:
         raise UsageError(
             f"trail={trail!r} is no distance",
-            remedy='a positive price distance on the decimals of the instrument, "1.5%" or "20 ticks"',
+            remedy='a positive distance of price, "1.5%" or "20 ticks"',
         )
     return int(whole), unit

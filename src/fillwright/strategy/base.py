@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from fillwright.errors import UsageError
 from fillwright.kernel import advance
 from fillwright.model.codes import Action, TradingState
-from fillwright.model.order_terms import terms
+from fillwright.model.order_terms import Terms
 from fillwright.order_manager import Number, OpenLot, Order, OrderManager, Tif
 from fillwright.strategy.params import Param, StateField, checked, declared, fresh
 from fillwright.strategy.views import History, Position, Series, to_datetime
@@ -159,27 +159,37 @@ class Strategy:
 
     def buy(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
+        display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
         """Buy: see :meth:`OrderManager.buy`."""
-        way = (1, Action.REDUCE if reduce_only else Action.ANY)
-        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
-        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
+        terms = Terms(
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
+        )  # fmt: skip
+        return self._orders._order(
+            1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight, risk), terms
+        )
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
+        display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
         """Sell: see :meth:`OrderManager.sell`."""
-        way = (-1, Action.REDUCE if reduce_only else Action.ANY)
-        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
-        return self._orders._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
+        terms = Terms(
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
+        )  # fmt: skip
+        return self._orders._order(
+            -1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight, risk), terms
+        )
 
     def open(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
@@ -241,12 +251,12 @@ class Strategy:
         self._orders.close_all()
 
     def oco(self, *orders: Order) -> None:
-        """One cancels the other, of orders that this callback placed: see :meth:`OrderManager.oco`."""
+        """One cancels the other: see :meth:`OrderManager.oco`."""
         self._orders.oco(*orders)
 
-    def cancel_all(self, symbol: str | None = None) -> int:
-        """Ask for the cancel of every live order (of a symbol)."""
-        return self._orders.cancel_all(symbol)
+    def cancel_all(self, symbol: str | None = None, *, side: Literal["buy", "sell"] | None = None, tag: str | None = None) -> int:
+        """Ask for the cancel of every live order (of a symbol, of a side, with a tag)."""
+        return self._orders.cancel_all(symbol, side=side, tag=tag)
 
     @property
     def trading_state(self) -> TradingState:

@@ -24,7 +24,7 @@ from numba import types
 from numba.experimental.function_type import _get_jit_address
 
 from fillwright.errors import UsageError
-from fillwright.kernel import advance, drivers, intake
+from fillwright.kernel import advance, drivers, exits, intake
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.state import WANTS_BAR, WANTS_BARS, State
 from fillwright.model.instrument import MONEY_DECIMALS
@@ -47,7 +47,7 @@ CALLBACK = types.int64(types.int64, types.int64, types.int64)
 _ENTRIES: dict[str, tuple[Any, Any]] = {
     "place": (drivers.place, types.int64(*[types.int64] * 5, *[types.float64] * 3)),
     "cancel": (intake.cancel, types.int64(types.int64, types.int64)),
-    "cancel_all": (drivers.cancel_all, types.int64(types.int64, types.int64)),
+    "cancel_all": (drivers.cancel_all, types.int64(types.int64, types.int64, types.int64, types.int64)),
     "funds": (advance.free_funds, types.int64(types.int64)),
     "equity": (advance.equity_of, types.int64(types.int64)),
     "element": (questions.element, types.float64(*[types.int64] * 3)),
@@ -57,7 +57,9 @@ _ENTRIES: dict[str, tuple[Any, Any]] = {
     "bars_held": (questions.bars_held, types.int64(*[types.int64] * 3)),
     "order_number": (questions.order_number, types.float64(*[types.int64] * 3)),
     "order_code": (questions.order_code, types.int64(*[types.int64] * 3)),
-    "replace": (questions.replace, types.int64(*[types.int64] * 2, *[types.float64] * 3)),
+    "replace": (questions.replace, types.int64(*[types.int64] * 2, *[types.float64] * 4, types.int64)),
+    "extend": (drivers.extend, types.int64(*[types.int64] * 3, types.float64, types.int64, *[types.float64] * 3, types.int64)),
+    "link": (exits.link, types.int64(*[types.int64] * 3)),
     "close_all": (questions.close_all, types.int64(*[types.int64] * 2)),
     "bar_count": (questions.bar_count, types.int64(*[types.int64] * 2)),
     "bar_of": (questions.bar_of, types.int64(*[types.int64] * 3)),

@@ -77,44 +77,59 @@ class Context:
 
     def buy(
         self, quantity: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
-        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None, post_only: bool | None = None,
+        touch: float | None = None, trail: float | None = None, trail_unit: int | None = None, trail_limit: float | None = None,
+        take_profit: float | None = None, stop_loss: float | None = None, display: float | None = None, after: int | None = None,
     ) -> int:  # fmt: skip
         """Buy units: a market, limit, stop or stop-limit order. Returns the order's number. ``tif``, ``tag`` and ``rule_id`` are
         literal text; ``expire`` (ns UTC) goes with ``tif="GTD"``; with ``reduce_only`` it never takes the position past zero.
+
+        The other terms are those of ``self.buy``; ``after`` is the number of an order; ``trail`` is a distance of price, with
+        ``trail_unit=2`` of ticks, with ``trail_unit=3`` a fraction of the price.
         """
         raise NotImplementedError
 
     def sell(
         self, quantity: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
-        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None, post_only: bool | None = None,
+        touch: float | None = None, trail: float | None = None, trail_unit: int | None = None, trail_limit: float | None = None,
+        take_profit: float | None = None, stop_loss: float | None = None, display: float | None = None, after: int | None = None,
     ) -> int:  # fmt: skip
         """Sell units."""
         raise NotImplementedError
 
     def buy_value(
         self, value: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None, post_only: bool | None = None,
+        touch: float | None = None, trail: float | None = None, trail_unit: int | None = None, trail_limit: float | None = None,
+        take_profit: float | None = None, stop_loss: float | None = None, display: float | None = None, after: int | None = None,
     ) -> int:  # fmt: skip
         """Buy for an amount of account money."""
         raise NotImplementedError
 
     def sell_value(
         self, value: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None, post_only: bool | None = None,
+        touch: float | None = None, trail: float | None = None, trail_unit: int | None = None, trail_limit: float | None = None,
+        take_profit: float | None = None, stop_loss: float | None = None, display: float | None = None, after: int | None = None,
     ) -> int:  # fmt: skip
         """Sell for an amount of account money."""
         raise NotImplementedError
 
     def buy_weight(
         self, weight: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None, post_only: bool | None = None,
+        touch: float | None = None, trail: float | None = None, trail_unit: int | None = None, trail_limit: float | None = None,
+        take_profit: float | None = None, stop_loss: float | None = None, display: float | None = None, after: int | None = None,
     ) -> int:  # fmt: skip
         """Buy for a fraction of equity."""
         raise NotImplementedError
 
     def sell_weight(
         self, weight: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
-        tag: str | None = None, rule_id: str | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None, post_only: bool | None = None,
+        touch: float | None = None, trail: float | None = None, trail_unit: int | None = None, trail_limit: float | None = None,
+        take_profit: float | None = None, stop_loss: float | None = None, display: float | None = None, after: int | None = None,
     ) -> int:  # fmt: skip
         """Sell for a fraction of equity."""
         raise NotImplementedError
@@ -143,16 +158,26 @@ class Context:
         """Ask for the cancel of an order by its number. 1 = asked, 0 = it is done or being cancelled, or no order."""
         raise NotImplementedError
 
-    def cancel_all(self) -> int:
-        """Ask for the cancel of all live orders of the instrument (in ``on_bars``: of all). Returns how many were asked for."""
+    def cancel_all(self, side: int | None = None, tag: str | None = None) -> int:
+        """Ask for the cancel of all live orders of the instrument (in ``on_bars``: of all), of a side (1, -1), with a tag.
+
+        Returns how many were asked for.
+        """
         raise NotImplementedError
 
-    def cancel_everything(self) -> int:
-        """Ask for the cancel of all live orders of all instruments. Returns how many were asked for."""
+    def cancel_everything(self, side: int | None = None, tag: str | None = None) -> int:
+        """Ask for the cancel of all live orders of all instruments, of a side (1, -1), with a tag. Returns how many were asked for."""
         raise NotImplementedError
 
-    def replace(self, order: int, quantity: float | None = None, limit: float | None = None, stop: float | None = None) -> int:
-        """Ask for a new total quantity, limit or stop of an order. 1 = asked, 0 = it is done or the request was refused."""
+    def oco(self, one: int, other: int) -> int:
+        """One of two orders, by their numbers, cancels the other. 1 = done, 0 = they can not be linked."""
+        raise NotImplementedError
+
+    def replace(
+        self, order: int, quantity: float | None = None, limit: float | None = None, stop: float | None = None,
+        trail: float | None = None, trail_unit: int | None = None,
+    ) -> int:  # fmt: skip
+        """Ask for a new total quantity, limit, stop or distance of an order. 1 = asked, 0 = it is done or the request was refused."""
         raise NotImplementedError
 
     def order_number(self, order: int, what: int) -> float:
@@ -183,7 +208,7 @@ class Context:
 ONLY_ON_BARS = frozenset(("bar_count", "bar_of"))
 WITHOUT_BAR = ONLY_ON_BARS | frozenset((
     "now", "cash", "cash_total", "equity", "symbol_count", "symbol", "cancel", "cancel_all", "cancel_everything", "close_all",
-    "replace", "order_number", "order_code", "at", "on_feed",
+    "replace", "oco", "order_number", "order_code", "at", "on_feed",
 ))  # fmt: skip
 """What there is in ``on_bars`` too."""
 

@@ -22,9 +22,11 @@ from numba.core.imputils import lower_builtin, lower_getattr_generic
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, fold_arguments, infer_getattr, signature
 from numba.extending import intrinsic, models, register_model
 
+from fillwright.errors import UsageError
 from fillwright.kernel import state as layout
 from fillwright.kernel.drivers import HANDLE, TABLE
-from fillwright.model.codes import Action, OrderType, SizeMode
+from fillwright.model.codes import Action, OrderFlag, OrderType, SizeMode, TimeInForce, TrailUnit
+from fillwright.model.order_terms import PRICES, Terms, order_type
 from fillwright.strategy.context import METHODS, NAMES, ONLY_ON_BARS, WITHOUT_BAR, Context
 
 _WORD = ir.IntType(64)
@@ -32,10 +34,12 @@ _FLOAT = ir.DoubleType()
 
 MORE = (
     "element", "past", "open_cost", "average_price", "bars_held", "order_number", "order_code", "replace", "close_all", "bar_count",
-    "bar_of", "cells", "symbols", "tags", "rules",
+    "extend", "link", "bar_of", "cells", "symbols", "tags", "rules",
 )  # fmt: skip
 """What hangs on ``driver`` behind TABLE: addresses of the entries in ``questions``, of scratch memory and of codes of texts."""
 _PLACES = (*TABLE, *MORE)
+_RARE = frozenset(("trail", "take_profit", "stop_loss", "display", "after"))
+"""Arguments of an order that need the entry ``extend``."""
 
 SERIES = ("own", "values", "feed", "")
 """What is known of an indicator as seen from a feed: address of its values if they are of that very feed, else 0; address of its
@@ -220,8 +224,8 @@ class _Emitter:
             self.store(codes, 0, self.builder.add(fresh, self.word(1)))
         return self.load(at, 0)
 
-    def place(self, side: int, mode: SizeMode, size: Any, limit: Any = None, stop: Any = None, **details: Any) -> Any:
-        """One intent; ``details`` are tif, expire, tag, rule_id and reduce_only."""
+    def place(self, side: int, mode: SizeMode, size: Any, **details: Any) -> Any:
+        """One intent; ``details`` are the other arguments of the call, None where they are left out."""
         given = {name: value for name, value in details.items() if value is not None}
         usual = self.table("tif")
         life = self.element(self.scalar("driver"), self.word(TABLE.index("tif")))
@@ -234,24 +238,46 @@ class _Emitter:
             self.ticket("t_expire", given["expire"])
         if "reduce_only" in given:
             self.ticket("t_action", self.builder.mul(given["reduce_only"], self.word(int(Action.REDUCE))))
-        order = self._placed(side, mode, size, limit, stop)
-        for name, usually in (("rule_id", self.word(-1)), ("tag", self.word(-1)), ("expire", self.word(0))):
+        if "post_only" in given:
+            self.ticket("t_flags", self.builder.mul(given["post_only"], self.word(int(OrderFlag.POST_ONLY))))
+        if _RARE & given.keys():
+            self._extend(side, given)
+        order = self._placed(side, mode, size, given)
+        for name, usually in (("rule_id", -1), ("tag", -1), ("expire", 0)):
             if name in given:
-                self.ticket(f"t_{name.removesuffix('_id')}", usually)
+                self.ticket(f"t_{name.removesuffix('_id')}", self.word(usually))
         if "reduce_only" in given:
             self.ticket("t_action", self.word(int(Action.ANY)))
+        if "post_only" in given:
+            self.ticket("t_flags", self.word(0))
+        if _RARE & given.keys():
+            for name in ("t_trail", "t_trail_unit", "t_take", "t_loss", "t_display", "t_after"):
+                self.ticket(name, self.word(0))
         if "tif" in given:
             self.store(life, 0, usual)
             self.ticket("t_tif", usual)
         return order
 
-    def _placed(self, side: int, mode: SizeMode, size: Any, limit: Any, stop: Any) -> Any:
-        code = {(0, 0): OrderType.MARKET, (1, 0): OrderType.LIMIT, (0, 1): OrderType.STOP, (1, 1): OrderType.STOP_LIMIT}
-        kind = code[int(limit is not None), int(stop is not None)]
-        none = ir.Constant(_FLOAT, 0.0)
+    def _extend(self, side: int, given: dict[str, Any]) -> None:
+        """Fill in the rarer terms."""
+        unit = given.get("trail_unit", self.word(int(TrailUnit.PRICE))) if "trail" in given else self.word(0)
+        self.call("extend", [
+            self.address, self.feed_field("instrument"), self.word(side), given.get("trail", _nan()), unit,
+            *(given.get(name, _nan()) for name in ("take_profit", "stop_loss", "display")), given.get("after", self.word(-1)),
+        ])  # fmt: skip
+
+    def _placed(self, side: int, mode: SizeMode, size: Any, given: dict[str, Any]) -> Any:
+        life = given.get("tif")
+        code = int(life.constant) if isinstance(life, ir.Constant) else int(TimeInForce.GTC)
+        try:
+            said = {name: given[name] for name in (*PRICES, "display") if name in given}
+            never_takes = isinstance(given.get("post_only"), ir.Constant) and given["post_only"].constant != 0
+            kind = order_type(Terms(**said, post_only=never_takes), code)
+        except UsageError as error:
+            raise NumbaTypeError(f"{error.message}: {error.remedy}") from None
+        limit, stop = given.get("limit", given.get("trail_limit", _nan())), given.get("stop", given.get("touch", _nan()))
         return self.call("place", [
-            self.address, self.feed_field("instrument"), self.word(side), self.word(int(mode)), self.word(int(kind)), size,
-            none if limit is None else limit, none if stop is None else stop,
+            self.address, self.feed_field("instrument"), self.word(side), self.word(int(mode)), self.word(int(kind)), size, limit, stop,
         ])  # fmt: skip
 
 
@@ -351,8 +377,8 @@ _READ: dict[str, Callable[[_Emitter], Any]] = {
 
 
 def _sized(side: int, mode: SizeMode) -> Callable[..., Any]:
-    names = ("limit", "stop", "tif", "expire", "tag", "rule_id", "reduce_only") if side else ("tag", "rule_id")
-    return lambda e, size, *rest: e.place(side, mode, size, **dict(zip(names, rest, strict=False)))
+    names = list(inspect.signature(METHODS["buy" if side else "target"]).parameters)[2:]
+    return lambda e, size, *rest: e.place(side, mode, size, **dict(zip(names, rest, strict=True)))
 
 
 def _value(e: _Emitter, handle: Any, back: Any) -> Any:
@@ -367,8 +393,19 @@ def _cancel(e: _Emitter, order: Any) -> Any:
     return e.where(known, lambda: e.call("cancel", [e.address, order]), e.word(0))
 
 
-def _cancel_all(e: _Emitter) -> Any:
-    return e.call("cancel_all", [e.address, e.feed_field("instrument") if e.kind.bar else e.word(-1)])
+def _cancel_all(everything: bool) -> Callable[..., Any]:
+    def emit(e: _Emitter, side: Any, tag: Any) -> Any:
+        chosen = e.word(-1) if everything or not e.kind.bar else e.feed_field("instrument")
+        note = e.word(-1) if tag is None else e.text("tags", tag)
+        return e.call("cancel_all", [e.address, chosen, e.word(0) if side is None else side, note])
+
+    return emit
+
+
+def _replace(e: _Emitter, order: Any, quantity: Any, limit: Any, stop: Any, trail: Any, unit: Any) -> Any:
+    numbers = [_nan() if number is None else number for number in (quantity, limit, stop, trail)]
+    usual = e.word(0 if trail is None else int(TrailUnit.PRICE))
+    return e.call("replace", [e.address, order, *numbers, usual if unit is None or trail is None else unit])
 
 
 def _close_all(e: _Emitter) -> Any:
@@ -425,9 +462,10 @@ _CALL: dict[str, Callable[..., Any]] = {
     "close_position": lambda e, tag, rule: e.place(0, SizeMode.CLOSE, ir.Constant(_FLOAT, 0.0), tag=tag, rule_id=rule),
     "close_all": _close_all,
     "cancel": _cancel,
-    "cancel_all": _cancel_all,
-    "cancel_everything": lambda e: e.call("cancel_all", [e.address, e.word(-1)]),
-    "replace": lambda e, order, *new: e.call("replace", [e.address, order, *(_nan() if x is None else x for x in new)]),
+    "cancel_all": _cancel_all(False),
+    "cancel_everything": _cancel_all(True),
+    "replace": _replace,
+    "oco": lambda e, one, other: e.call("link", [e.address, one, other]),
     "order_number": lambda e, order, what: e.call("order_number", [e.address, order, what], types.float64),
     "order_code": lambda e, order, what: e.call("order_code", [e.address, order, what]),
     "symbol": lambda e, number: e.load(e.element(e.table("symbols"), number), 0),

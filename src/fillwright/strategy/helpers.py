@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from fillwright.data.bars import parse_timeframe
 from fillwright.errors import UsageError
+from fillwright.model.codes import TrailUnit
+from fillwright.model.instrument import RATE_SCALE
+from fillwright.model.order_terms import distance
 from fillwright.strategy.arithmetic import real
 from fillwright.strategy.base import Strategy
 from fillwright.strategy.values import CTX, Kind, P, Refusal, S, Value, keywords, known, method, name, nearest, number
@@ -20,7 +23,11 @@ _SIZES = ("quantity", "value", "weight")
 _TARGETS = {"target": "quantity", "target_value": "value", "target_weight": "weight"}
 _TEXTS = ("tif", "tag", "rule_id")
 _ORDERS = ("buy", "sell", *_TARGETS, "target_default", "close")
-_NOT_HERE = {"lot": "lots by number need Python: leave @fw.compiled out", "position_id": "an instrument has one position"}
+_NOT_HERE = {
+    "lot": "lots by number need Python: leave @fw.compiled out",
+    "risk": "sizes by risk need Python: leave @fw.compiled out",
+    "position_id": "an instrument has one position",
+}
 _DEFAULT_TARGET = {"quantity": "target", "value": "target_value", "weight": "target_weight"}
 
 
@@ -78,9 +85,11 @@ class Helpers:
             return number(ast.Compare(method(name(CTX), "cancel", base.node), [ast.Eq()], [ast.Constant(1)]))
         if base.kind is Kind.ORDER and what == "replace":
             given = {key.arg: key.value for key in node.keywords if not _is_none(key.value)}
-            if node.args or not set(given) <= {"quantity", "limit", "stop"}:
-                raise Refusal(node, "replace takes quantity=, limit= and stop=", "write o.replace(limit=...)")
-            new = {str(key): self.e.number(item) for key, item in given.items()}
+            if node.args or not set(given) <= {"quantity", "limit", "stop", "trail"}:
+                raise Refusal(node, "replace takes quantity=, limit=, stop= and trail=", "write o.replace(limit=...)")
+            new = {str(key): self.e.number(item) for key, item in given.items() if key != "trail"}
+            if "trail" in given:
+                new |= self._trail(given["trail"])
             return number(ast.Compare(method(name(CTX), "replace", base.node, *keywords(new)), [ast.Eq()], [ast.Constant(1)]))
         raise self.e.misfit(node, base, f"there is no .{what}(...) in compiled code")
 
@@ -99,10 +108,9 @@ class Helpers:
             self._bound(node, Strategy.close_all)
             return number(method(name(CTX), "close_all"))
         if what == "cancel_all":
-            chosen = self._bound(node, Strategy.cancel_all).get("symbol")
-            if chosen is None or _is_none(chosen):
-                return number(method(name(CTX), "cancel_everything"))
-            return number(method(self.context(chosen), "cancel_all"))
+            return self._cancel_all(node)
+        if what == "oco":
+            return self._oco(node)
         made = self.e.value(node.func)  # says what is wrong with a name that is unknown
         raise self.e.misfit(node, made, f"self.{what} can not be called")
 
@@ -132,6 +140,10 @@ class Helpers:
         given = {key: item for key, item in given.items() if key == "symbol" or not _is_none(item)}
         context = self.context(given.pop("symbol"))
         words: dict[str, ast.expr] = {key: self._text(key, given.pop(key)) for key in _TEXTS if key in given}
+        if "after" in given:
+            words["after"] = self._numbered(given.pop("after"))
+        if "trail" in given:
+            words |= self._trail(given.pop("trail"))
         if what == "close":
             return Value(Kind.ORDER, method(context, "close_position", *keywords(words)))
         if what == "target_default":
@@ -146,10 +158,49 @@ class Helpers:
         self._check_expiry(node, words, "expire" in given)
         numbers = {key: self.e.number(item) for key, item in given.items()}
         kind, sized = (sizes[0], numbers) if sizes else self._default(node, numbers)
-        if "reduce_only" in given and kind != "quantity":
-            raise Refusal(node, f"reduce_only goes with a quantity in compiled code, not with {kind}", "give the quantity")
         called = what if kind == "quantity" else f"{what}_{kind}"
         return Value(Kind.ORDER, method(context, called, *keywords({**sized, **words})))
+
+    def _cancel_all(self, node: ast.Call) -> Value:
+        given = {key: item for key, item in self._bound(node, Strategy.cancel_all).items() if not _is_none(item)}
+        words: dict[str, ast.expr] = {}
+        if "side" in given:
+            side = self.e.value(given["side"])
+            if side.kind is not Kind.TEXT or side.detail not in ("buy", "sell"):
+                raise Refusal(node, "side= takes text that is written out", 'side="buy" or side="sell"')
+            words["side"] = ast.Constant(1 if side.detail == "buy" else -1)
+        if "tag" in given:
+            words["tag"] = self._text("tag", given["tag"])
+        if "symbol" not in given:
+            return number(method(name(CTX), "cancel_everything", *keywords(words)))
+        return number(method(self.context(given["symbol"]), "cancel_all", *keywords(words)))
+
+    def _oco(self, node: ast.Call) -> Value:
+        """Two orders; it is a number that says whether they could be linked."""
+        if len(node.args) != 2 or node.keywords:
+            raise Refusal(node, "self.oco takes two orders in compiled code", "write self.oco(a, b) and self.oco(b, c)")
+        return number(method(name(CTX), "oco", *(self._numbered(item) for item in node.args)))
+
+    def _numbered(self, node: ast.expr) -> ast.expr:
+        """The number of an order."""
+        made = self.e.value(node)
+        if made.kind is not Kind.ORDER:
+            raise self.e.misfit(node, made, "an order is needed, as self.buy returns it")
+        return made.node
+
+    def _trail(self, node: ast.expr) -> dict[str, ast.expr]:
+        """A distance: a number, or text that is written out."""
+        made = self.e.value(node)
+        if made.kind is not Kind.TEXT:
+            return {"trail": self.e.number(node)}
+        try:
+            whole, unit = distance(made.detail, 1)
+        except UsageError as error:
+            raise Refusal(node, error.message, error.remedy or "") from None
+        if unit is TrailUnit.PRICE:
+            raise Refusal(node, "a distance of price is a number in compiled code", f"write trail={made.detail}")
+        scale = RATE_SCALE if unit is TrailUnit.RATE else 1
+        return {"trail": ast.Constant(whole / scale), "trail_unit": ast.Constant(int(unit))}
 
     def _default(self, node: ast.Call, numbers: dict[str, ast.expr]) -> tuple[str, dict[str, ast.expr]]:
         kind, size = self._sizing(node)

@@ -18,18 +18,18 @@ from fillwright.errors import UsageError
 from fillwright.kernel import drivers
 from fillwright.kernel.state import TICKET
 from fillwright.model.codes import OrderType, SizeMode, TimeInForce
+from fillwright.strategy import rare_columns
 from fillwright.strategy.frames import TIME_NAMES, Floats, Stamp, TimeAxis
 from fillwright.strategy.schedule import LARGEST, ReadyMade, Schedule, offsets_of, whole_sizes
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
-COLUMNS = ("time", "symbol", "side", "quantity", "value", "weight", "type", "limit", "stop", "tif", "expire", "tag", "rule_id",
-           "lot")  # fmt: skip
+COLUMNS = ("time", "symbol", "side", "quantity", "value", "weight", "risk", "type", "limit", "stop", "tif", "expire", "tag", "rule_id",
+           "lot", *rare_columns.COLUMNS)  # fmt: skip
 _SIDES = {"buy": 1, "long": 1, "1": 1, "+1": 1, "1.0": 1, "sell": -1, "short": -1, "-1": -1, "-1.0": -1}
-_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP, "stop_limit": OrderType.STOP_LIMIT,
-          "stop-limit": OrderType.STOP_LIMIT}  # fmt: skip
-_LIVES = {name.lower(): TimeInForce[name] for name in ("DAY", "GTC", "GTD", "IOC", "FOK")}
-_SIZES = {"quantity": ("units", SizeMode.UNITS), "value": ("values", SizeMode.VALUE), "weight": ("weights", SizeMode.WEIGHT)}
+_LIVES = {name.lower(): TimeInForce[name] for name in ("DAY", "GTC", "GTD", "IOC", "FOK", "OPG", "CLS")}
+_SIZES = {"quantity": ("units", SizeMode.UNITS), "value": ("values", SizeMode.VALUE), "weight": ("weights", SizeMode.WEIGHT),
+          "risk": ("weights", SizeMode.RISK)}  # fmt: skip
 _INDEX = "__index_level_0__"
 
 
@@ -39,10 +39,13 @@ class OrderList(ReadyMade):
     time             when it is decided: the close of a bar, its open (decided when it closes), or a date; or the frame's index
     symbol           may be left out where the market has one instrument
     side             buy or sell (or 1, -1)
-    quantity, value, weight   the size: units, account money, or a fraction of equity; exactly one of them in each row
+    quantity, value, weight, risk   the size: units, account money, a fraction of equity, or the one lost at ``stop_loss``; one in each row
     type             market, limit, stop or stop_limit; without it, what ``limit`` and ``stop`` make it
     limit, stop      prices
-    tif, expire      DAY, GTC, GTD (until ``expire``), IOC or FOK; without it the configuration's
+    touch, trail, trail_limit, take_profit, stop_loss, display, post_only, reduce_only   as in ``self.buy``; a type is then what they make
+    oco              a name: rows of one time with the same name cancel each other
+    after            number (from 0) of an earlier row of the same time, after whose fill this one is released
+    tif, expire      DAY, GTC, GTD (until ``expire``), IOC, FOK, OPG or CLS; without it the configuration's
     tag, rule_id     text kept with the order
     lot              number of the lot to close first, where the account books lots ``specific``; lots are numbered from 0 as they open
 
@@ -69,8 +72,11 @@ class OrderList(ReadyMade):
         fields["t_limit"][:], fields["t_stop"][:] = limits, stops
         fields["t_tif"][:], fields["t_expire"][:] = rows.lives(int(TimeInForce[config.orders.time_in_force]))
         fields["t_lot"][:] = rows.lots(config)
+        rare_columns.fill_rare(rows, fields, instruments)
+        rows.check_types(fields["t_type"])
         order = np.argsort(instants, kind="stable")
-        tickets = tickets[order]
+        tickets = np.column_stack((tickets[order], rare_columns.mates(rows, instants, order)))
+        tickets[:, TICKET.index("t_after")] = rare_columns.places_after(rows, instants, order)
         fields = {name: tickets[:, k] for k, name in enumerate(TICKET)}
         fields["t_rule"][:], self.rules = rows.names("rule_id", order)
         fields["t_tag"][:], self.tags = rows.names("tag", order)
@@ -106,7 +112,7 @@ class _Rows:
             return np.ones(self.count, np.bool_)
         return np.asarray(pc.is_null(self.columns[name]).to_numpy(), np.bool_)
 
-    def _words(self, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+    def words(self, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
         """(index into the distinct words, -1 where empty; the words)."""
         column = self.columns.get(name)
         if column is None:
@@ -119,7 +125,7 @@ class _Rows:
 
     def codes(self, name: str, known: Mapping[str, int], expected: str, default: int | None = None) -> Ints:
         """Codes of a column of words; the default where a cell is empty."""
-        indices, words = self._words(name)
+        indices, words = self.words(name)
         table = np.array(
             [known.get(word.strip().lower(), -99) for word in words] + [-99 if default is None else default], np.int64
         )
@@ -135,7 +141,7 @@ class _Rows:
         """Instrument of each row."""
         if "symbol" not in self.columns:
             return np.zeros(self.count, np.int64)
-        indices, words = self._words("symbol")
+        indices, words = self.words("symbol")
         known = {instrument.symbol: k for k, instrument in enumerate(self.market.instruments)}
         found = np.array([known.get(word, -1) for word in words] + [-1], np.int64)[indices]
         bad = np.flatnonzero(found < 0)
@@ -216,6 +222,17 @@ class _Rows:
             raise self.refuse(row, "lot", f"is {values[row]:g}", "lots have whole numbers, from 0")
         return np.where(there, values, -1.0).astype(np.int64) + 1
 
+    def lots_of(self, name: str, instruments: Ints) -> Ints:
+        """Lots of a column of quantities, 0 where there is none."""
+        values = self.numbers(name)
+        there = ~np.isnan(values)
+        scales = np.array([instrument.quantity_scale for instrument in self.market.instruments], np.float64)
+        lots = np.floor(np.where(there, values, 0.0) * scales[instruments] + 0.5)
+        bad = np.flatnonzero(there & ~((lots > 0) & (lots < LARGEST)))
+        if len(bad):
+            raise self.refuse(int(bad[0]), name, f"is {values[bad[0]]:g}", "quantities are positive")
+        return lots.astype(np.int64)
+
     def prices(self, name: str, instruments: Ints) -> Ints:
         """Price units of a column of prices, 0 where there is none."""
         values = self.numbers(name)
@@ -231,24 +248,31 @@ class _Rows:
         return units.astype(np.int64)
 
     def types(self, limits: Ints, stops: Ints) -> Ints:
-        """Type of each row: what its prices make it, which must be what the column says."""
+        """Type that the limit and stop of each row make."""
         table = np.array([int(kind) for kind in (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)])
-        made = table[(limits > 0) + 2 * (stops > 0)]
-        said = self.codes(
-            "type", {name: int(kind) for name, kind in _TYPES.items()}, "market, limit, stop or stop_limit", default=0
-        )
+        return table[(limits > 0) + 2 * (stops > 0)]
+
+    def check_types(self, made: Ints) -> None:
+        """The type of each row must be what its column says."""
+        said = self.said()
         bad = np.flatnonzero((said != 0) & (said != made))
         if len(bad):
             row = int(bad[0])
             is_now, wanted = OrderType(int(made[row])).name.lower(), OrderType(int(said[row])).name.lower()
             remedy = "a limit order has a limit, a stop order a stop, a stop_limit order both, a market order neither"
             raise self.refuse(row, "type", f"says {wanted}, but by its prices it is {is_now}", remedy)
-        return made
+
+    def said(self) -> Ints:
+        """Types that the column says, 0 where it says nothing."""
+        names = {kind.name.lower(): int(kind) for kind in OrderType}
+        return self.codes(
+            "type", names | {key.replace("_", "-"): kind for key, kind in names.items()}, ", ".join(names), default=0
+        )
 
     def lives(self, default: int) -> tuple[Ints, Ints]:
         """(time in force, expiry in ns UTC or 0) of each row."""
         lives = self.codes(
-            "tif", {name: int(code) for name, code in _LIVES.items()}, "DAY, GTC, GTD, IOC or FOK", default=default
+            "tif", {name: int(code) for name, code in _LIVES.items()}, "DAY, GTC, GTD, IOC, FOK, OPG or CLS", default=default
         )
         expiries = np.zeros(self.count, np.int64)
         there = ~self._missing("expire")
@@ -271,7 +295,7 @@ class _Rows:
 
     def names(self, column: str, order: Ints) -> tuple[Ints, list[str]]:
         """(index of each row's text, -1 where empty; the texts), rows in a new order, texts in order of their first use."""
-        indices, words = self._words(column)
+        indices, words = self.words(column)
         indices = indices[order]
         used, first = np.unique(indices, return_index=True)
         ranked = used[np.argsort(first)]

@@ -11,10 +11,11 @@ import math
 import numpy as np
 
 from fillwright.kernel import intake
-from fillwright.kernel._codes import SizeMode
+from fillwright.kernel._codes import SizeMode, TrailUnit
 from fillwright.kernel._jit import entry, jit, view_of
 from fillwright.kernel.drivers import lots_of
 from fillwright.kernel.intake import NO_ROOM, submit_targets
+from fillwright.kernel.models import RATE_SCALE
 from fillwright.kernel.orders import is_live
 from fillwright.kernel.state import (
     FAULT_ROOM,
@@ -187,9 +188,12 @@ def _units(price, scale):  # type: ignore[no-untyped-def]
     return math.floor(exact + 0.5)
 
 
-@entry("int64(int64, int64, float64, float64, float64)")
-def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
-    """Ask for a new total quantity, limit and stop of order o; NaN leaves one as it is. 1 = asked, 0 = refused or done."""
+@entry("int64(int64, int64, float64, float64, float64, float64, int64)")
+def replace(address, o, quantity, limit, stop, trail, unit):  # type: ignore[no-untyped-def]
+    """Ask for a new total quantity, limit, stop and distance of a trail (in its unit) of order o; NaN leaves one as it is.
+
+    1 = asked, 0 = refused or done.
+    """
     s = state_at(address)
     instrument = instrument_at(s, _known_order(s, o)["symbol"])
     lots = 0
@@ -198,7 +202,12 @@ def replace(address, o, quantity, limit, stop):  # type: ignore[no-untyped-def]
         if lots <= 0:
             raise ValueError("a quantity must be positive")
     scale = float(instrument["price_scale"])
-    return _answered(s, intake.replace(address, o, lots, _units(limit, scale), _units(stop, scale)))
+    away = scale
+    if unit == TrailUnit.TICKS:
+        away = 1.0
+    elif unit == TrailUnit.RATE:
+        away = float(RATE_SCALE)
+    return _answered(s, intake.replace(address, o, lots, _units(limit, scale), _units(stop, scale), _units(trail, away), unit))
 
 
 @entry("int64(int64, int64)")

@@ -35,7 +35,7 @@ class Schedule:
     offsets      int64[instants + 1]: the cells of instant j are ``offsets[j]:offsets[j + 1]``
     mode         size mode of all cells
     instruments, actions   int32[cells], uint8[cells] (empty where a driver does not use them)
-    sizes        int64[cells] lots, money units or 10^-9; int64[cells, 14] tickets for a list of orders
+    sizes        int64[cells] lots, money units or 10^-9; int64[cells, ROW] for a list of orders, see ``kernel.drivers``
     """
 
     offsets: Ints
@@ -120,9 +120,9 @@ class ReadyMade:
         s["t_tif"] = self._config_tif if self._tif is None else self._tif
         s["t_type"] = int(OrderType.MARKET)
         s["mask"] = WANTS_BARS
-        # a reversal takes two orders, and the entries ask for room for two at a time
-        if 2 * most + 2 > int(s["room"]):
-            s["room"] = 2 * most + 2
+        # an entry with its exits takes three orders, and the kernel asks for room for three at a time
+        if 3 * most + 3 > int(s["room"]):
+            s["room"] = 3 * most + 3
             state.grow()
         return type(self)._entry
 

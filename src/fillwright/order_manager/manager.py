@@ -1,4 +1,4 @@
-"""The one door for orders: what a caller says becomes a ticket, and the kernel's rules act on it.
+"""The order manager: calls become tickets, and the kernel's rules act on them.
 
 It holds rules and conversions, and stores nothing: the state of every order is the kernel's. A wrong call is a UsageError that says
 what to write; a refused order comes back as an :class:`Order` with status and reason.
@@ -6,28 +6,25 @@ what to write; a refused order comes back as an :class:`Order` with status and r
 
 from __future__ import annotations
 
-import math
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
 
 from fillwright.config.policies import FixedSizing, ValueSizing
+from fillwright.config.rates import rate
 from fillwright.config.schema import Config
 from fillwright.errors import UsageError
 from fillwright.kernel import exits, intake
 from fillwright.kernel.state import TICKET, State
-from fillwright.model.codes import Action, OrderFlag, OrderStatus, OrderType, Reason, Side, SizeMode, TimeInForce, TradingState
+from fillwright.model.codes import Action, OrderStatus, OrderType, SizeMode, TimeInForce, TradingState
 from fillwright.model.instrument import RATE_SCALE, Instrument
 from fillwright.model.lifecycle import TERMINAL
-from fillwright.model.order_terms import Terms, check_exits, distance, flags_of, order_type, terms
-
-Number = int | float | Decimal
-Tif = Literal["DAY", "GTC", "GTD", "IOC", "FOK", "OPG", "CLS"]
+from fillwright.model.order_terms import Terms, check_exits, distance, flags_of, is_plain, order_type
+from fillwright.order_manager.units import Number, Tif, expiry, positive, split, tif_code, to_lots, to_rate, to_units
+from fillwright.order_manager.views import OpenLot, Order
 
 _PACK = struct.Struct(f"={len(TICKET)}q").pack_into
 _TERMINAL = frozenset(int(status) for status in TERMINAL)
@@ -38,171 +35,11 @@ _UNITS, _TARGET_UNITS, _CLOSE = int(SizeMode.UNITS), int(SizeMode.TARGET_UNITS),
 _AUCTIONS = (int(TimeInForce.OPG), int(TimeInForce.CLS))
 _PLAIN = (0,) * (len(TICKET) - TICKET.index("t_lot"))
 """The last fields of a ticket, of an order without rarer terms."""
+_SIZES = ("quantity", "value", "weight", "risk")
+Size = tuple[Number | None, Number | None, Number | None, Number | str | None]
+"""Quantity, value, weight and risk of a call, of which one is given."""
+_NO_SIZE: Size = (None, None, None, None)
 _ANY, _OPEN, _ADD, _REDUCE, _REVERSE = (int(action) for action in Action)
-_LOT_TOLERANCE = 1e-9
-"""A quantity this close (relatively) to a whole lot counts as that lot: 0.3 x 10 is 2.9999999999999996."""
-
-
-def to_lots(quantity: Number, scale: int) -> int:
-    """Whole lots of a quantity, rounded toward zero."""
-    if type(quantity) is int:
-        return quantity * scale
-    try:
-        if isinstance(quantity, Decimal):
-            return int(quantity * scale)
-        scaled = float(quantity + 0.0) * scale  # float() alone would take text
-        nearest = math.floor(scaled + 0.5)
-    except (TypeError, ValueError, ArithmeticError):
-        raise UsageError(f"a quantity must be a finite number, got {quantity!r}") from None
-    return nearest if abs(scaled - nearest) <= abs(scaled) * _LOT_TOLERANCE else int(scaled)
-
-
-def to_units(price: Number, scale: int) -> int:
-    """Price units nearest to a price, halves up."""
-    try:
-        if isinstance(price, Decimal):
-            return math.floor(price * scale + Decimal("0.5"))
-        return math.floor(price * scale + 0.5)
-    except (TypeError, ValueError, ArithmeticError):
-        raise UsageError(f"a price, value or weight must be a finite number, got {price!r}") from None
-
-
-def to_rate(fraction: Number) -> int:
-    """Whole 10^-9 nearest to a fraction, halves up."""
-    return to_units(fraction, RATE_SCALE)
-
-
-class Order:
-    """One order, seen from outside: a view on the kernel's record, always as it is now."""
-
-    __slots__ = ("_manager", "id")
-
-    def __init__(self, manager: OrderManager, number: int) -> None:
-        self._manager = manager
-        self.id = number
-
-    def _field(self, name: str) -> int:
-        return int(self._manager.state.tables["orders"][self.id][name])
-
-    def _instrument(self) -> Instrument:
-        return self._manager.instruments[self._field("symbol")]
-
-    @property
-    def symbol(self) -> str:
-        """Instrument."""
-        return self._instrument().symbol
-
-    @property
-    def side(self) -> Side:
-        """BUY or SELL."""
-        return Side(self._field("side"))
-
-    @property
-    def type(self) -> OrderType:
-        """Order type."""
-        return OrderType(self._field("type"))
-
-    @property
-    def status(self) -> OrderStatus:
-        """State now, FIX's OrdStatus."""
-        return OrderStatus(self._field("status"))
-
-    @property
-    def flags(self) -> OrderFlag:
-        """What is true beside the status: PENDING_CANCEL, PENDING_REPLACE, HELD, TRIGGERED ..."""
-        return OrderFlag(self._field("flags"))
-
-    @property
-    def reason(self) -> Reason:
-        """Why it was refused or ended, NONE otherwise."""
-        return Reason(self._field("reason"))
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self._field("status") in _TERMINAL
-
-    @property
-    def quantity(self) -> float:
-        """Total quantity in units."""
-        return self._field("quantity") / self._instrument().quantity_scale
-
-    @property
-    def filled(self) -> float:
-        """Filled so far, in units (CumQty)."""
-        return self._field("cum_quantity") / self._instrument().quantity_scale
-
-    @property
-    def leaves(self) -> float:
-        """Still working, in units (LeavesQty); 0 when done."""
-        return self._field("leaves_quantity") / self._instrument().quantity_scale
-
-    @property
-    def average_price(self) -> float:
-        """Average fill price, NaN before the first fill."""
-        lots = self._field("cum_quantity")
-        instrument = self._instrument()
-        if lots == 0:
-            return math.nan
-        mul, div = instrument.money_ratio(self._manager.money_decimals)
-        paid = float(self._field("cum_notional")) * float(div)  # in floats, as compiled strategies compute it
-        return paid / (float(lots) * float(mul)) / instrument.price_scale
-
-    @property
-    def take_profit(self) -> Order | None:
-        """The limit that takes its profit, if it was placed with one."""
-        return self._exit(OrderType.LIMIT)
-
-    @property
-    def stop_loss(self) -> Order | None:
-        """The stop that ends its loss, if it was placed with one."""
-        return self._exit(OrderType.STOP)
-
-    def _exit(self, kind: OrderType) -> Order | None:
-        orders = self._manager.state.tables["orders"]
-        for number in (self.id + 1, self.id + 2):  # exits directly follow their entry
-            mine = number < len(self._manager.state.table("orders")) and orders[number]["parent_id"] == self.id
-            if mine and orders[number]["type"] == kind and orders[number]["flags"] & OrderFlag.REDUCE_ONLY:
-                return Order(self._manager, number)
-        return None
-
-    def cancel(self) -> bool:
-        """Ask for its cancel. False if it is done or being cancelled already."""
-        return self._manager.cancel(self)
-
-    def replace(self, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None) -> bool:
-        """Ask for a new total quantity, limit or stop. False if it is done or the request was refused (see its events)."""
-        return self._manager.replace(self, quantity=quantity, limit=limit, stop=stop)
-
-    def __repr__(self) -> str:
-        return (
-            f"Order({self.id}: {self.side.name} {self.quantity:g} {self.symbol} {self.type.name}, {self.status.name}"
-            f"{'' if self.reason is Reason.NONE else ' ' + self.reason.name}, filled {self.filled:g})"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class OpenLot:
-    """An open lot as it was when it was asked for.
-
-    id        its number, what ``lot=`` of an order takes
-    quantity  units that are still open, negative when short
-    cost      what they cost, in quote currency; negative when short: what they brought in
-    price     average entry price
-    time_ns   market time of the fill that opened it, ns UTC
-    """
-
-    id: int
-    symbol: str
-    quantity: float
-    cost: float
-    price: float
-    time_ns: int
-
-    @property
-    def time(self) -> datetime:
-        """When it was opened, UTC."""
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.time_ns // 1000)
 
 
 class OrderManager:
@@ -232,16 +69,20 @@ class OrderManager:
 
     def buy(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
+        display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
-        """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity: exactly one of them, or none where
-        the configuration has a ``sizing``. With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market
-        order. ``expire`` (a datetime with zone, or int ns UTC) goes with ``tif="GTD"``. ``lot`` is the number of the lot (see
-        :meth:`lots`) that it closes first, where the account books lots ``specific``. With ``reduce_only`` it never takes the position
-        past zero: it is made smaller (SHRUNK_TO_POSITION) or ends (NO_POSITION, NOTHING_TO_REDUCE).
+        """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity, or so many that the way to ``stop_loss``
+        loses ``risk`` (a fraction, ``"0.5%"``) of equity: exactly one of them, or none where the configuration has a ``sizing``.
+
+        With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market order. ``expire`` (a datetime with zone, or
+        int ns UTC) goes with ``tif="GTD"``. ``lot`` is the number of the lot (see :meth:`lots`) that it closes first, where the account
+        books lots ``specific``. With ``reduce_only`` it never takes the position past zero: it is made smaller (SHRUNK_TO_POSITION) or
+        ends (NO_POSITION, NOTHING_TO_REDUCE).
 
         ``touch`` triggers on the other side than ``stop``: a buy when the price falls to it. ``trail`` makes a trailing stop: a price
         distance, ``"1.5%"`` or ``"20 ticks"``; with ``trail_limit``, a distance from the stop, a trailing stop-limit; ``stop`` is
@@ -249,23 +90,31 @@ class OrderManager:
         would take when it first meets the market is refused (WOULD_TAKE).
 
         ``take_profit`` and ``stop_loss`` are prices of a limit and a stop that close what this order opens: held until its first fill,
-        as large as what is filled, each making room for the other's fills. They are ``order.take_profit`` and ``order.stop_loss``.
+        as large as what is filled, each making room for the other's fills. They are ``order.take_profit`` and ``order.stop_loss``;
+        ``orders.bracket`` says when they begin to work.
+
+        ``after`` is an order: this one is held until that one has filled as a whole, and ends with it (PARENT_ENDED) if it ends
+        otherwise. ``display`` is the part of a limit order that is shown: what rests fills in such parts, each behind other orders.
         """
-        way = (1, _REDUCE if reduce_only else _ANY)
-        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
-        return self._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
+        terms = Terms(
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
+        )  # fmt: skip
+        return self._order(1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight, risk), terms)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None, expire: datetime | int | None = None,
+        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
+        display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
         """Sell; the arguments are those of :meth:`buy`. Selling more than there is goes short (margin accounts only)."""
-        way = (-1, _REDUCE if reduce_only else _ANY)
-        rare = terms(lot, touch, trail, trail_limit, post_only, (take_profit, stop_loss))
-        return self._order(way, symbol, quantity, value, weight, limit, stop, tif, expire, tag, rule_id, rare)
+        terms = Terms(
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
+        )  # fmt: skip
+        return self._order(-1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight, risk), terms)
 
     def open(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
@@ -276,10 +125,10 @@ class OrderManager:
         DENIED with POSITION_EXISTS where there is one. In all position operations live market orders count as filled, as they do
         in targets, and resting limit and stop orders do not.
         """
-        sides = [_split(size) for size in (quantity, value, weight)]
+        sides = [split(size) for size in (quantity, value, weight)]
         (one, _), (two, _), (three, _) = sides
         side = min(side for _, side in sides)
-        return self._order((side, _OPEN), symbol, one, two, three, limit, None, None, None, tag, rule_id, None)
+        return self._order(side, _OPEN, symbol, (one, two, three, None), Terms(limit, tag=tag, rule_id=rule_id))
 
     def add(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
@@ -289,7 +138,7 @@ class OrderManager:
 
         DENIED with NO_POSITION where there is none.
         """
-        return self._order((0, _ADD), symbol, quantity, value, weight, limit, None, None, None, tag, rule_id, None)
+        return self._order(0, _ADD, symbol, (quantity, value, weight, None), Terms(limit, tag=tag, rule_id=rule_id))
 
     def reduce(
         self, symbol: str, quantity: Number, *, limit: Number | None = None, stop: Number | None = None, tag: str | None = None,
@@ -300,7 +149,7 @@ class OrderManager:
         A larger quantity is cut to what there is (event SHRINK, SHRUNK_TO_POSITION), at the decision and again when it trades; DENIED
         with NO_POSITION where there is none, CANCELED with NOTHING_TO_REDUCE where it has gone in the meantime.
         """
-        return self._order((0, _REDUCE), symbol, quantity, None, None, limit, stop, None, None, tag, rule_id, None)
+        return self._order(0, _REDUCE, symbol, (quantity, None, None, None), Terms(limit, stop, tag=tag, rule_id=rule_id))
 
     def reverse(
         self, symbol: str, quantity: Number | None = None, *, tag: str | None = None, rule_id: str | None = None
@@ -310,8 +159,8 @@ class OrderManager:
         Returns the closing order where ``orders.reversal`` makes two. DENIED with NO_POSITION where there is none.
         """
         i = self._instrument(symbol)
-        lots = 0 if quantity is None else self._positive(to_lots(quantity, self._lot_scale[i]), "quantity", quantity)
-        return Order(self, self._submit(i, (0, _REVERSE), _TARGET_UNITS, lots, _MARKET, self._tif, 0, 0, 0, tag, rule_id))
+        lots = 0 if quantity is None else positive(to_lots(quantity, self._lot_scale[i]), "quantity", quantity)
+        return Order(self, self._submit_target(i, _REVERSE, (_TARGET_UNITS, lots), tag, rule_id))
 
     def target(self, symbol: str, quantity: Number, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
         """Bring the position to ``quantity`` units (negative = short) with market orders. None if it is there already."""
@@ -349,35 +198,47 @@ class OrderManager:
         """Ask for the cancel of an order. False if it is done or being cancelled already."""
         return self._call(lambda: int(intake.cancel(self._address, order.id))) == 1
 
-    def cancel_all(self, symbol: str | None = None) -> int:
-        """Ask for the cancel of every live order (of a symbol). Returns how many were asked for."""
+    def cancel_all(self, symbol: str | None = None, *, side: Literal["buy", "sell"] | None = None, tag: str | None = None) -> int:
+        """Ask for the cancel of every live order (of a symbol, of a side, with a tag). Returns how many were asked for."""
+        if side not in (None, "buy", "sell"):
+            raise UsageError(f"no side {side!r}", remedy='side="buy" or side="sell"')
         orders = self.state.table("orders")
         live = np.isin(orders["status"], (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED))
         if symbol is not None:
             live &= orders["symbol"] == self._instrument(symbol)
+        if side is not None:
+            live &= orders["side"] == (1 if side == "buy" else -1)
+        if tag is not None:
+            live &= orders["tag"] == self._codes[0].get(tag, -2)
         return sum(self.cancel(Order(self, int(number))) for number in np.flatnonzero(live))
 
     def oco(self, *orders: Order) -> None:
         """One cancels the other: the first of these orders that is filled cancels the others, a partial fill makes them smaller.
 
-        They must be new in this callback, alive and in one instrument, not exits, and in no such group; else a UsageError.
+        They are alive, of one instrument and no exits of an entry; orders of earlier callbacks may be among them, and one that is in such a
+        group already takes the others into it; else a UsageError.
         """
-        numbers = sorted(order.id for order in orders)
+        numbers = [order.id for order in orders]
         for one, other in zip(numbers, numbers[1:]):
             if int(exits.link(self._address, one, other)) == 0:
                 raise UsageError(
                     f"orders {one} and {other} cannot cancel each other",
-                    remedy="give two or more orders of one instrument to self.oco in the callback that placed them, each to one group",
+                    remedy="give self.oco two or more live orders of one instrument, not exits of an entry, each of one group at most",
                 )
 
     def replace(
-        self, order: Order, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None
-    ) -> bool:
-        """Ask for a new total quantity, limit or stop of an order. False if it is done or the request was refused."""
+        self, order: Order, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None,
+        trail: Number | str | None = None,
+    ) -> bool:  # fmt: skip
+        """Ask for a new total quantity, limit, stop or distance of a trail of an order. False if it is done or the request was refused.
+
+        With a new distance the stop begins anew, that far from the last price.
+        """
         i = order._field("symbol")
-        lots = 0 if quantity is None else self._positive(to_lots(quantity, self._lot_scale[i]), "quantity", quantity)
+        lots = 0 if quantity is None else positive(to_lots(quantity, self._lot_scale[i]), "quantity", quantity)
         prices = [self._price(i, price, name) for price, name in ((limit, "limit"), (stop, "stop"))]
-        return self._call(lambda: int(intake.replace(self._address, order.id, lots, *prices))) == 1
+        away = (0, 0) if trail is None else distance(trail, self._price_scale[i])
+        return self._call(lambda: int(intake.replace(self._address, order.id, lots, *prices, *away))) == 1
 
     def orders(self, symbol: str | None = None) -> list[Order]:
         """The live orders (of a symbol), oldest first."""
@@ -420,39 +281,64 @@ class OrderManager:
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
-    def _order(
-        self, way: tuple[int, int], symbol: str, quantity: Number | None, value: Number | None, weight: Number | None,
-        limit: Number | None, stop: Number | None, tif: str | None, expire: datetime | int | None, tag: str | None,
-        rule_id: str | None, rare: Terms | None,
-    ) -> Order:  # fmt: skip
+    def _order(self, side: int, action: int, symbol: str, size: Size, terms: Terms) -> Order:
+        """One call of buy, sell or a position operation; side 0 follows from the position."""
         i = self._instrument(symbol)
-        if value is None and weight is None and quantity is not None:
-            mode, size = _UNITS, to_lots(quantity, self._lot_scale[i])
-            if size <= 0 and not quantity > 0:
+        quantity = size[0]
+        if quantity is not None and size[1:] == _NO_SIZE[1:]:
+            mode, lots = _UNITS, to_lots(quantity, self._lot_scale[i])
+            if lots <= 0 and not quantity > 0:
                 raise UsageError(f"a quantity must be positive, got {quantity}", remedy="sell with self.sell(...)")
         else:
-            mode, size = self._size(i, quantity, value, weight)
+            mode, lots = self._size(i, size)
+            if mode == SizeMode.RISK and terms.stop_loss is None:
+                raise UsageError("risk= needs a stop_loss=", remedy="the size follows from the way from the entry to the stop")
+        limit, stop, tif, expire, tag, rule_id = terms[:6]
         kind = (_STOP_LIMIT if stop is not None else _LIMIT) if limit is not None else (_STOP if stop is not None else _MARKET)
         limit_units = 0 if limit is None else self._price(i, limit, "limit")
         stop_units = 0 if stop is None else self._price(i, stop, "stop")
-        life = self._tif if tif is None else _tif_code(tif)
-        until = 0 if expire is None and life != TimeInForce.GTD else _expiry(expire, life)
-        if rare is None and life not in _AUCTIONS:
-            return Order(self, self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id))
-        rare = rare or Terms()
-        kind = int(order_type(limit, stop, rare, life))
-        take, loss = self._price(i, rare.take_profit, "take_profit"), self._price(i, rare.stop_loss, "stop_loss")
-        check_exits(way[0], take, loss)
-        more = [0 if rare.lot is None else self._lot(rare.lot), int(flags_of(rare)), 0, 0, take, loss]
-        if rare.touch is not None:
-            stop_units = self._price(i, rare.touch, "touch")
-        if rare.trail is not None:
-            more[2:4] = distance(rare.trail, self._price_scale[i])
-            limit_units = self._price(i, rare.trail_limit, "trail_limit")
-        return Order(self, self._submit(i, way, mode, size, kind, life, limit_units, stop_units, until, tag, rule_id, more))
+        life = self._tif if tif is None else tif_code(tif)
+        until = 0 if expire is None and life != TimeInForce.GTD else expiry(expire, life)
+        more = _PLAIN
+        if life in _AUCTIONS or not is_plain(terms):
+            kind, limit_units, stop_units, more = self._rare(i, side, terms, life, (limit_units, stop_units))
+        rule = -1 if rule_id is None else self._code(1, rule_id)
+        note = -1 if tag is None else self._code(0, tag)
+        ticket = (i, side, mode, lots, kind, life, limit_units, stop_units, until, rule, note, 0, action, *more)
+        return Order(self, self._submit(ticket))
 
-    def _size(self, i: int, quantity: Number | None, value: Number | None, weight: Number | None) -> tuple[int, int]:
-        given = [name for name, size in (("quantity", quantity), ("value", value), ("weight", weight)) if size is not None]
+    def _rare(self, i: int, side: int, terms: Terms, life: int, prices: tuple[int, int]) -> tuple[int, int, int, tuple[int, ...]]:
+        """(type, limit, stop, the last fields of the ticket) of an order with rarer terms."""
+        kind = int(order_type(terms, life))
+        limit, stop = prices
+        take, loss = self._price(i, terms.take_profit, "take_profit"), self._price(i, terms.stop_loss, "stop_loss")
+        check_exits(side, take, loss)
+        trail = (0, 0)
+        if terms.touch is not None:
+            stop = self._price(i, terms.touch, "touch")
+        if terms.trail is not None:
+            trail = distance(terms.trail, self._price_scale[i])
+            limit = self._price(i, terms.trail_limit, "trail_limit")
+        lot = 0 if terms.lot is None else self._lot(terms.lot)
+        shown = 0
+        if terms.display is not None:
+            shown = positive(to_lots(terms.display, self._lot_scale[i]), "display", terms.display)
+        after = 0 if terms.after is None else self._known(terms.after) + 1
+        return kind, limit, stop, (lot, int(flags_of(terms)), *trail, take, loss, shown, after)
+
+    def _known(self, order: Order) -> int:
+        """Number of an order of this run."""
+        number = order.id
+        if number >= len(self.state.table("orders")):
+            raise UsageError(
+                f"there is no order {number} in this run", remedy="give an order that self.buy or self.sell returned"
+            )
+        return number
+
+    def _size(self, i: int, sizes: Size) -> tuple[int, int]:
+        """(size mode, whole size) of an order whose size is no plain quantity."""
+        _, value, weight, risk = sizes
+        given = [name for name, size in zip(_SIZES, sizes, strict=True) if size is not None]
         if len(given) > 1:
             raise UsageError(f"an order has one size, got {' and '.join(given)}", remedy="keep one of them")
         if not given:
@@ -460,13 +346,15 @@ class OrderManager:
             if sizing is None:
                 raise UsageError(
                     "the order has no size",
-                    remedy="give quantity, value= or weight=, or set the sizing section of the configuration",
+                    remedy="give quantity, value=, weight= or risk=, or set the sizing section of the configuration",
                 )
             if isinstance(sizing, FixedSizing):
                 return _UNITS, to_lots(sizing.quantity, self._lot_scale[i])
             if isinstance(sizing, ValueSizing):
                 return int(SizeMode.VALUE), to_units(sizing.value, 10**self.money_decimals)
             return int(SizeMode.WEIGHT), to_rate(sizing.weight)
+        if risk is not None:
+            return int(SizeMode.RISK), _risk(risk)
         size = value if value is not None else weight
         assert size is not None
         amount = to_units(size, 10**self.money_decimals if value is not None else RATE_SCALE)
@@ -477,29 +365,29 @@ class OrderManager:
     def target_default(self, symbol: str, direction: int, *, tag: str | None = None, rule_id: str | None = None) -> Order | None:
         """Bring the position to the configured size, long (1) or short (-1)."""
         i = self._instrument(symbol)
-        mode, size = self._size(i, None, None, None)
+        mode, size = self._size(i, _NO_SIZE)
         mode = {1: _TARGET_UNITS, 2: int(SizeMode.TARGET_VALUE), 3: int(SizeMode.TARGET_WEIGHT)}[mode]
         return self._target(i, mode, direction * size, tag, rule_id)
 
     def _target(self, i: int, mode: int, size: int, tag: str | None, rule_id: str | None) -> Order | None:
-        number = self._submit(i, (0, _ANY), mode, size, _MARKET, self._tif, 0, 0, 0, tag, rule_id)
+        number = self._submit_target(i, _ANY, (mode, size), tag, rule_id)
         return None if number == intake.NO_CHANGE else Order(self, number)
 
-    def _submit(
-        self, i: int, way: tuple[int, int], mode: int, size: int, kind: int, tif: int, limit: int, stop: int, expire: int,
-        tag: str | None,
-        rule_id: str | None, more: Sequence[int] = _PLAIN,
-    ) -> int:  # fmt: skip
+    def _submit_target(self, i: int, action: int, size: tuple[int, int], tag: str | None, rule_id: str | None) -> int:
         rule = -1 if rule_id is None else self._code(1, rule_id)
         note = -1 if tag is None else self._code(0, tag)
+        return self._submit((i, 0, *size, _MARKET, self._tif, 0, 0, 0, rule, note, 0, action, *_PLAIN))
+
+    def _submit(self, ticket: tuple[int, ...]) -> int:
+        """Hand a ticket, fields in order of TICKET, to the kernel. Returns the order's number or NO_CHANGE."""
         try:
-            _PACK(self._buffer, 0, i, way[0], mode, size, kind, tif, limit, stop, expire, rule, note, 0, way[1], *more)
+            _PACK(self._buffer, 0, *ticket)
         except struct.error:
             raise UsageError("the size or a price of the order is too large to be counted", remedy="give a smaller one") from None
         number = int(intake.submit(self._address))
         if number == intake.NO_ROOM:
             self.state.grow()
-            return self._submit(i, way, mode, size, kind, tif, limit, stop, expire, tag, rule_id, more)
+            return self._submit(ticket)
         return number
 
     def _batch(self, names: Iterable[str], mode: SizeMode, sizes: list[int]) -> None:
@@ -561,39 +449,15 @@ class OrderManager:
     def _price(self, i: int, price: Number | None, name: str) -> int:
         if price is None:
             return 0
-        return self._positive(to_units(price, self._price_scale[i]), name, price)
-
-    @staticmethod
-    def _positive(units: int, name: str, given: Number) -> int:
-        if units <= 0:
-            raise UsageError(f"{name} must be positive, got {given}", remedy=f"leave {name} out where there is none")
-        return units
+        return positive(to_units(price, self._price_scale[i]), name, price)
 
 
-def _split(size: Number | None) -> tuple[Number | None, int]:
-    """A signed size as (size, side); what is no number is left for later checks."""
+def _risk(risk: Number | str) -> int:
+    """10^-9 of equity of a fraction, ``"0.5%"`` or ``"50bp"``."""
     try:
-        return (-size, -1) if size is not None and size < 0 else (size, 1)
-    except (TypeError, ArithmeticError):
-        return size, 1
-
-
-def _tif_code(tif: str) -> int:
-    try:
-        return {"DAY": 0, "GTC": 1, "OPG": 2, "IOC": 3, "FOK": 4, "GTD": 6, "CLS": 7}[tif]
-    except KeyError:
-        raise UsageError(f"no time in force {tif!r}", remedy="DAY, GTC, GTD, IOC, FOK, OPG or CLS") from None
-
-
-def _expiry(expire: datetime | int | None, tif: int) -> int:
-    if tif != TimeInForce.GTD:
-        raise UsageError("expire= goes with tif='GTD'", remedy="add tif='GTD' or leave expire out")
-    if expire is None:
-        raise UsageError("a GTD order needs expire=", remedy="a datetime with zone, or int ns UTC")
-    if isinstance(expire, datetime):
-        if expire.tzinfo is None:
-            raise UsageError(f"expire={expire} has no time zone", remedy="give the datetime a tzinfo")
-        return int(expire.timestamp()) * 10**9 + expire.microsecond * 1000
-    if not isinstance(expire, int):
-        raise UsageError(f"expire={expire!r} is no time", remedy="a datetime with zone, or int ns UTC")
-    return expire
+        fraction = to_rate(rate(risk)) if isinstance(risk, str) else to_rate(risk)
+    except ValueError as error:
+        raise UsageError(f"risk={risk!r} {error}", remedy='a part of equity: 0.005 or "0.5%"') from None
+    if not 0 < fraction < RATE_SCALE:
+        raise UsageError(f"risk={risk!r} is no part of equity", remedy='a part of equity: 0.005 or "0.5%"')
+    return fraction
