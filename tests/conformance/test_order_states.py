@@ -547,6 +547,19 @@ LIFETIMES = [
         latency="90s",
     ),
     Situation(
+        "expired while a replace of it is on its way",
+        "0 4 0 0 0 0",
+        "09:31 buy 10 GTD until 09:34\n09:33 replace 0 quantity 12",
+        """
+        SUBMIT          PENDING_NEW          10  0 10
+        ACCEPT          NEW                  10  0 10
+        REPLACE_REQUEST PENDING_REPLACE      12  0 10
+        EXPIRE          EXPIRED              10  0  0 GTD_REACHED
+        REPLACE_REJECT  EXPIRED              10  0  0 ORDER_IS_DONE
+        """,
+        latency="90s",
+    ),
+    Situation(
         "still on its way when the data end",
         "0 0 9",
         "09:33 buy 10",
@@ -568,6 +581,20 @@ UNASKED = [
         ACCEPT          NEW                  10  0 10
         SHRINK          NEW                   6  0  6 SHRUNK_TO_POSITION
         EXPIRE          EXPIRED               6  0  0 END_OF_DATA
+        """,
+        order=1,
+    ),
+    Situation(
+        "a replace that asks for more than the position: made smaller again at once",
+        "0 10 0 0 0",
+        "09:31 buy 10\n09:32 sell 5 limit 101 reduce_only\n09:33 replace 1 quantity 30",
+        """
+        SUBMIT          PENDING_NEW           5  0  5
+        ACCEPT          NEW                   5  0  5
+        REPLACE_REQUEST PENDING_REPLACE      30  0  5
+        REPLACE         NEW                  30  0 30
+        SHRINK          NEW                  10  0 10 SHRUNK_TO_POSITION
+        EXPIRE          EXPIRED              10  0  0 END_OF_DATA
         """,
         order=1,
     ),

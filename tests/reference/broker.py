@@ -464,6 +464,8 @@ class Broker:
             order.shown = order.display_quantity
             self.put_last(order)
         self.happen(order, OrderEvent.REPLACE, time)
+        if not order.held:
+            self.fit_to_position(order, time)
 
     def replaced(self, order: Live, command: Queued) -> tuple[int, int]:
         """(stop, limit) of an order after a replace, as the market is now."""
@@ -584,7 +586,8 @@ class Broker:
                 self.put_last(order)
             whole, order.quantity = order.quantity, entry.cum_quantity
             if whole != order.quantity:
-                self.happen(order, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, (whole, order.quantity))
+                event = OrderEvent.SHRINK if order.quantity < whole else OrderEvent.REPLACE
+                self.happen(order, event, time, Reason.FOLLOWS_ENTRY, (whole, order.quantity))
             order.flags &= ~OrderFlag.HELD
             self.happen(order, OrderEvent.RELEASE, time)
 

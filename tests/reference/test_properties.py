@@ -34,6 +34,7 @@ from strategies import random_scenario, scenarios
 SEEDS = range(300)
 NEVER = {  # rules that do not exist yet
     OrderEvent.SUSPEND, OrderEvent.RESUME, OrderEvent.DONE_FOR_DAY, OrderEvent.LOSE, OrderEvent.BUST,
+    OrderEvent.BUST_ALL, OrderEvent.RESUME_PART,
 }  # fmt: skip
 NO_REASON_YET = {
     Reason.PRICE_NOT_POSITIVE, Reason.WARMUP,

@@ -9,6 +9,7 @@ from fillwright.kernel._codes import (
     HELD,
     NOTHING,
     PENDING_REPLACE,
+    REDUCE_ONLY,
     TAKER,
     TRIGGERED,
     YES,
@@ -29,6 +30,7 @@ from fillwright.kernel.orders import (
     end_order,
     fund,
     is_live,
+    keep_to_position,
     put_last,
     release,
     reserve_rest,
@@ -184,6 +186,8 @@ def _replace_arrives(s, o, command):  # type: ignore[no-untyped-def]
         order["shown"] = order["display_quantity"]
         put_last(s, o)
     emit(s, o, OrderEvent.REPLACE, time, 0)
+    if order["flags"] & (REDUCE_ONLY | HELD) == REDUCE_ONLY:
+        keep_to_position(s, o, time)
 
 
 @jit

@@ -327,7 +327,8 @@ def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
                     put_last(s, k)
                 if before != entry["cum_quantity"]:
                     resize(s, k, entry["cum_quantity"])
-                    emit_numbers(s, k, OrderEvent.SHRINK, time, Reason.FOLLOWS_ENTRY, before, entry["cum_quantity"])
+                    event = OrderEvent.SHRINK if entry["cum_quantity"] < before else OrderEvent.REPLACE
+                    emit_numbers(s, k, event, time, Reason.FOLLOWS_ENTRY, before, entry["cum_quantity"])
                 order["flags"] &= ~HELD
                 emit(s, k, OrderEvent.RELEASE, time, 0)
             elif lots > 0:

@@ -22,7 +22,7 @@ new               lose unknown
 partially_filled  trigger =              fill_part =            fill_all filled
 partially_filled  cancel_request =       cancel canceled        cancel_reject =
 partially_filled  replace_request =      replace =              replace_reject =
-partially_filled  expire expired         release =              shrink =
+partially_filled  expire expired         shrink =
 partially_filled  reject canceled        suspend suspended      done_for_day done_for_day
 partially_filled  lose unknown           bust =                 bust_all new
 suspended         resume new             resume_part partially_filled
