@@ -251,6 +251,7 @@ def push_command(s, kind, o, quantity, limit, stop):  # type: ignore[no-untyped-
     command["limit"] = limit
     command["stop"] = stop
     command["trail"] = 0
+    command["trail_unit"] = 0
 
 
 @jit
