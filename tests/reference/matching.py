@@ -183,7 +183,8 @@ class Matching:
 
         def may_meet(order: Live) -> bool:
             quote = standing.get(order.symbol)
-            fresh = quote is not None and (oldest is None or time - quote.bar.close_time <= oldest)
+            age = -1 if quote is None else time - quote.bar.close_time  # one that came later stands for later commands only
+            fresh = age >= 0 and (oldest is None or age <= oldest)
             return fresh and not order.met and not order.done and not order.held and order.tif not in AUCTIONS
 
         quotes = {instrument: quote.bar for instrument, quote in standing.items()}

@@ -112,12 +112,6 @@ def _cancel_arrives(s, o, time):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _refuse_replace(s, o, time, reason, needed, had):  # type: ignore[no-untyped-def]
-    """The order stays as it was."""
-    emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, had)
-
-
-@jit
 def move_trail(s, order, offset, unit, limit, stop):  # type: ignore[no-untyped-def]
     """A trailing order takes a new distance: its stop begins anew where it belongs at the mark, its limit goes along; prices given stay."""
     order["trail_offset"] = offset
@@ -147,7 +141,7 @@ def _replace_arrives(s, o, command):  # type: ignore[no-untyped-def]
     if quantity == 0:
         quantity = order["quantity"]
     if quantity < order["cum_quantity"]:
-        _refuse_replace(s, o, time, Reason.QUANTITY_BELOW_FILLED, NOTHING, NOTHING)
+        emit(s, o, OrderEvent.REPLACE_REJECT, time, Reason.QUANTITY_BELOW_FILLED)
         return
     if quantity == order["cum_quantity"]:
         end_order(s, o, OrderEvent.CANCEL, time, Reason.REPLACED_TO_FILLED, NOTHING, NOTHING)
@@ -174,7 +168,8 @@ def _replace_arrives(s, o, command):  # type: ignore[no-untyped-def]
             order["trail_offset"] = old_offset
             order["trail_unit"] = old_unit
             reason = Reason.INSUFFICIENT_CASH if s["account_type"] == AccountType.CASH else Reason.INSUFFICIENT_MARGIN
-            _refuse_replace(s, o, time, Reason.SHORT_IN_CASH_ACCOUNT if short else reason, needed, funds)
+            reason = Reason.SHORT_IN_CASH_ACCOUNT if short else reason
+            emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, funds)
             return
     resize(s, o, quantity)
     if order["flags"] & HELD == 0:

@@ -77,7 +77,8 @@ def meet_standing(s, time):  # type: ignore[no-untyped-def]
             i = order["symbol"]
             if load_standing(s, i):
                 instrument = instrument_at(s, i)
-                if s["max_age"] < 0 or time - instrument["close_time"] <= s["max_age"]:
+                age = time - instrument["close_time"]  # negative: an order that waits here longer, and a quote that came later
+                if age >= 0 and (s["max_age"] < 0 or age <= s["max_age"]):
                     brief = brief or order["tif"] == TimeInForce.IOC
                     price = instrument["ask"] if order["side"] > 0 else instrument["bid"]
                     meet_point(s, o, price, Stage.STANDING, BarPath.CLOSE_ONLY, time)
