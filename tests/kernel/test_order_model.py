@@ -15,10 +15,11 @@ from reference.scenario import Journal
 from strategies import random_scenario
 
 S, E = OrderStatus, OrderEvent
-REFUSED = (
-    Reason.ORDER_IS_DONE, Reason.QUANTITY_BELOW_FILLED, Reason.INSUFFICIENT_CASH, Reason.INSUFFICIENT_MARGIN, Reason.SHORT_IN_CASH_ACCOUNT,
-)  # fmt: skip
-"""Why a broker refuses a replace; for all other reasons it was not sent."""
+ANSWERS = {
+    Reason.NONE, Reason.ORDER_IS_DONE, Reason.QUANTITY_BELOW_FILLED, Reason.INSUFFICIENT_CASH, Reason.INSUFFICIENT_MARGIN,
+    Reason.SHORT_IN_CASH_ACCOUNT,
+}  # fmt: skip
+"""Reasons of replies to a replace that has arrived; others are refused before they are sent, or happen unasked."""
 LIVE_STATES = {S.SUSPENDED, S.DONE_FOR_DAY, S.UNKNOWN}
 LIVE_EVENTS = {E.SUSPEND, E.RESUME, E.RESUME_PART, E.DONE_FOR_DAY, E.LOSE, E.BUST, E.BUST_ALL}
 LIVE_MOVES = {
@@ -106,8 +107,7 @@ def walk(events: Iterable[harness.Row]) -> set[tuple[OrderStatus, OrderEvent]]:
         if order is None:
             order = Order(quantity=int(row["quantity"]), held=bool(int(row["flags"]) & OrderFlag.HELD))
         assert row["status_before"] == order.status
-        reason = Reason(int(row["reason"]))
-        answer = reason in REFUSED if event is E.REPLACE_REJECT else event is E.REPLACE and reason is not Reason.FOLLOWS_ENTRY
+        answer = event in (E.REPLACE, E.REPLACE_REJECT) and Reason(int(row["reason"])) in ANSWERS
         move = Move(event, abs(int(row["cum_quantity"]) - order.cum), int(row["quantity"]), answer)
         assert possible(order, move), f"{order}: {move}"
         now = after(order, move)

@@ -39,7 +39,7 @@ NEVER = {  # rules that do not exist yet
 NO_REASON_YET = {
     Reason.PRICE_NOT_POSITIVE, Reason.WARMUP,
     # position operations are no part of the reference
-    Reason.POSITION_EXISTS, Reason.NO_POSITION,
+    Reason.POSITION_EXISTS,
 }  # fmt: skip
 NO_EXIT_YET = {ExitReason.CORPORATE_ACTION}
 

@@ -64,16 +64,16 @@ MOVING = PENDING_CANCEL | PENDING_REPLACE | HELD | TRIGGERED
 
 SETS = {"cancel_request": PENDING_CANCEL, "trigger": TRIGGERED}
 CLEARS = {"cancel": PENDING_CANCEL, "cancel_reject": PENDING_CANCEL, "release": HELD}
-ANSWERS = ("replace", "replace_reject")
-UNSENT = ("off_tick", "nothing_to_change", "trading_halted", "follows_entry")
-"""Reasons of replies to replaces that never were on their way."""
+REFUSALS = ("order_is_done", "quantity_below_filled", "insufficient_cash", "insufficient_margin", "short_in_cash_account")
+"""Why a replace is refused where it arrives; what is refused for another reason never was on its way."""
 
 
 def asked_after(asked: int, event: str, reason: str | None) -> int:
     """How many replaces are on their way after an event."""
     if event == "replace_request":
         return asked + 1
-    return asked - 1 if event in ANSWERS and reason not in UNSENT else asked
+    refused = event == "replace_reject" and reason in REFUSALS
+    return asked - 1 if refused or (event == "replace" and reason != "follows_entry") else asked
 
 
 def flags_after(flags: int, event: str, ends: bool, asked: int) -> int:
