@@ -215,7 +215,7 @@ def test_ctrl_c_is_never_lost_between_kernel_and_strategy(user_code: bool) -> No
             if user_code:
                 sum(range(50))
 
-    market = fw.make_bars(400_000, timeframe="1min", seed=1, instrument=fw.Instrument("X"))
+    market = fw.make_bars(1_500_000, timeframe="1min", seed=1, instrument=fw.Instrument("X"))  # long enough for any machine
     before = signal.getsignal(signal.SIGINT)
     for _ in range(3):
         run = fw.Run(Idle(), market)

@@ -120,7 +120,6 @@ def test_a_number_changed_in_a_table_while_it_runs(table: str, column: str, back
         # what the kernel keeps; what comes of it in the journal of a run that goes on
         ("books", "position", r"fills row \d+ column position is", "fills row .* column position is"),
         ("books", "pending", "books row 0 column pending is", ""),
-        ("books", "n_open", "books row 0 column n_open is", ""),
         ("instruments", "position", "instruments row 0 column position is", "equity row .* column equity"),
         ("instruments", "live", "instruments row 0 column live is", ""),
         ("currencies", "cash", "currencies row 0 column cash is", "equity row .* column equity"),

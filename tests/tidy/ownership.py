@@ -177,7 +177,7 @@ OWNERS: dict[str, dict[str, str]] = {
     "lots": {"kernel.ledger": ALL},
     "digests": {"kernel.digest": "folded a b c d", "kernel.state": "words"},
     "lot_closes": {"kernel.ledger": ALL},
-    "books": {"kernel.ledger": "position head tail n_open", "kernel.orders": "pending", "kernel.state": "head tail"},
+    "books": {"kernel.ledger": "position head tail", "kernel.orders": "pending", "kernel.state": "head tail"},
     "currencies": {
         "kernel.ledger": "cash",
         "kernel.margin": "value gross reserved",

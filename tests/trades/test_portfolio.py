@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_ledger import MINUTE, Tiny, half_even, make_market, scenario, setting
 
+import fillwright as fw
 from fillwright.data.market import build_market
 from fillwright.errors import CheckFailed
 from fillwright.model.codes import OrderEvent, Stage
@@ -304,3 +305,22 @@ def test_rates_of_pairs_either_way_round() -> None:
     view.mark = lambda instrument: np.array(marks_of[instrument])  # type: ignore[method-assign]
     assert view._rate(1).tolist() == [0, 10**7, 2 * 10**7, 11 * 10**11]
     assert view._rate(2).tolist() == [0, 10**15, half_even(10**15, 3), half_even(10**15, 110_000)]
+
+
+def test_marks_of_quotes_by_the_side_that_would_close() -> None:
+    """Long at the bid, short at the ask, flat in the middle; equity is the engine's at every quote."""
+    times = np.arange(1, 9) * MINUTE + np.int64(1_577_836_800_000_000_000)
+    columns = {"time": times.view("datetime64[ns]"), "bid": np.arange(90.0, 98.0), "ask": np.arange(92.0, 100.0)}
+    market = fw.read_quotes(columns, tz="UTC", instrument=fw.Instrument("X"))
+    wanted = [0, 3, 3, 0, -2, -2, 0, 0]
+    config = fw.Config.from_dict({"account": {"mark": "exit_side"}})
+    result = fw.run(fw.Targets(units=np.array(wanted, float)[:, None]), market, config)
+    found = result.portfolio.mark(0) / 10 ** market.instruments[0].price_decimals
+    fills = result.record.tables["fills"]
+    bought = np.bincount(result.portfolio.at(fills["instant"]), (fills["side"] * fills["quantity"]).astype(float), 8)
+    held = np.cumsum(bought)
+    assert set(np.sign(held)) == {-1.0, 0.0, 1.0}
+    expected = np.where(held > 0, columns["bid"], np.where(held < 0, columns["ask"], (columns["bid"] + columns["ask"]) / 2))
+    assert found.tolist() == expected.tolist()
+    assert result.certificate.ok
+    assert np.array_equal(result.portfolio.equity["equity"], result.record.equity)

@@ -45,8 +45,6 @@ def _memory_checks(record: RunRecord, memory: State) -> Iterator[Check]:
     balance = _summed(len(memory.currencies), cash["currency"], cash["money"])
     yield compared("cash", balance, memory.currencies["cash"], "sum of the postings to cash", "currencies cash")
     open_lots = lots[lots["remaining"] > 0]
-    count = _summed(len(books), open_lots["strategy"] * many + open_lots["symbol"], np.ones(len(open_lots), np.int64))
-    yield compared("open lots", count, books["n_open"], "lots with something left", "books n_open")
     live = orders[np.isin(orders["status"], LIVE)]
     alive = _summed(many, live["symbol"], np.ones(len(live), np.int64))
     yield compared("live orders", alive, instruments["live"], "orders in flight, working or held", "instruments live")

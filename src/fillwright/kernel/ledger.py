@@ -72,7 +72,6 @@ def _drop_lot(s, book, k):  # type: ignore[no-untyped-def]
         lot_at(s, after)["prev"] = before
     else:
         book["tail"] = before
-    book["n_open"] -= 1
     s["open_lots"] -= 1
 
 
@@ -106,7 +105,6 @@ def _open_lot(s, book, fill, quantity, cost, fee):  # type: ignore[no-untyped-de
     else:
         book["head"] = k
     book["tail"] = k
-    book["n_open"] += 1
     s["open_lots"] += 1
     expect_lot(s["lots"], k + 1)
     return k

@@ -71,7 +71,7 @@ FEED = _record(
     "ask_open", "ask_high", "ask_low", "ask_close", "bid_size", "ask_size",
 )  # fmt: skip
 
-BOOK = _record("position", "head", "tail", "pending", "n_open")
+BOOK = _record("position", "head", "tail", "pending")
 """Per strategy and instrument: position, open lots oldest first, signed leaves of live market orders."""
 
 COMMAND = _record("kind", "order", "arrived_at", "quantity", "limit", "stop", "trail", "trail_unit", "kept")
