@@ -312,7 +312,7 @@ def test_marks_of_quotes_by_the_side_that_would_close() -> None:
     times = np.arange(1, 9) * MINUTE + np.int64(1_577_836_800_000_000_000)
     columns = {"time": times.view("datetime64[ns]"), "bid": np.arange(90.0, 98.0), "ask": np.arange(92.0, 100.0)}
     market = fw.read_quotes(columns, tz="UTC", instrument=fw.Instrument("X"))
-    wanted = [0, 3, 3, 0, -2, -2, 0, 0]
+    wanted = [0, 1, 1, 0, -1, -1, 0, 0]
     config = fw.Config.from_dict({"account": {"mark": "exit_side"}})
     result = fw.run(fw.Targets(units=np.array(wanted, float)[:, None]), market, config)
     found = result.portfolio.mark(0) / 10 ** market.instruments[0].price_decimals
