@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,14 @@ def test_keyboard_interrupt_inside_a_callback() -> None:
     assert caught.value.result.certificate.ok  # type: ignore[attr-defined]
 
 
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Ctrl-C as in a terminal; a shell starts what runs in the background with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("user_code", [False, True])
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_is_never_lost_between_kernel_and_strategy(user_code: bool) -> None:
@@ -215,7 +224,7 @@ def test_ctrl_c_is_never_lost_between_kernel_and_strategy(user_code: bool) -> No
             if user_code:
                 sum(range(50))
 
-    market = fw.make_bars(1_500_000, timeframe="1min", seed=1, instrument=fw.Instrument("X"))  # long enough for any machine
+    market = fw.make_bars(400_000, timeframe="1min", seed=1, instrument=fw.Instrument("X"))
     before = signal.getsignal(signal.SIGINT)
     for _ in range(3):
         run = fw.Run(Idle(), market)
