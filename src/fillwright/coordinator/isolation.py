@@ -1,6 +1,6 @@
 """The cheap isolation check of every run: what lies outside the run and could be changed by it, before and after.
 
-It compares digests and identities, never values of users' large objects; ``fillwright doctor`` proves what this only watches.
+It compares digests, identities and small values, never users' large objects; ``fillwright doctor`` proves what this only watches.
 """
 
 from __future__ import annotations
@@ -64,10 +64,6 @@ class Snapshot:
             elif self.facts[name] != after.facts[name] and self.facts[name] is not _NOT_LOADED:
                 found.append(f"{name} was changed")
         return tuple(found)
-
-
-def _digest(value: object) -> str:
-    return hashlib.blake2b(repr(value).encode(), digest_size=16).hexdigest()
 
 
 def _numpy_state() -> object:

@@ -54,9 +54,9 @@ ENGINE = int(codes.OrderFlag.ENGINE)
 
 YES: Any = np.bool_(True)
 NO: Any = np.bool_(False)
-"""Not ``True`` and ``False``: the compiler would make one copy for each of every function that is given one."""
+"""Flags that are handed to functions."""
 
 MAKER, TAKER = YES, NO
 
 NOTHING: Any = np.int64(0)
-"""A zero that is handed to functions which others hand numbers to: of a literal 0 the compiler would make a copy, too."""
+"""A zero that stands for a number which does not apply."""
