@@ -23,8 +23,10 @@ import inputs
 import startup
 from side import DATA, HERE, PROGRAMS, YARDSTICK, Program, once, one_core, version
 
-EQUITY_TOLERANCE = {"next_open": 1e-9, "same_close": 1e-7}
-"""Largest relative difference of the final equity in scenario `minute`; nautilus_trader rounds fees to cents."""
+SCENARIOS = {"minute": "bars", "portfolio": "bars", "quotes": "quotes"}
+"""What one row of data is in each scenario."""
+EQUITY_TOLERANCE = {"next_open": 1e-9, "same_close": 1e-7, "same_quote": 1e-7}
+"""Largest relative difference of the final equity where it is compared; nautilus_trader rounds fees to cents."""
 
 
 def say(text: str) -> None:
@@ -51,9 +53,11 @@ def judge(answer: dict[str, Any], reference: dict[str, Any], scenario: str) -> s
         return f"{answer['error']}"
     if answer["decisions"] != reference["decisions"]:
         return f"other decisions ({answer['orders']} orders, the yardstick has {reference['orders']})"
-    if scenario != "minute":
+    if scenario == "portfolio":
         return None  # sizes follow from equity, which depends on when the tool values it; only what is held is compared
-    key = "equity" if answer["filled_at"] == "next_open" else "equity_same_close"
+    if answer.get("fills") != reference.get("fills"):
+        return "other prices or quantities filled"
+    key = "equity_same_close" if answer["filled_at"] == "same_close" else "equity"
     expected, got = reference[key], answer["equity"]
     if abs(got - expected) > EQUITY_TOLERANCE[answer["filled_at"]] * expected:
         return f"final equity {got:.2f}, expected {expected:.2f}"
@@ -124,8 +128,9 @@ def table(rows: list[dict[str, Any]], scenario: str) -> list[str]:
     mine += [r for r in rows if r["scenario"].startswith(scenario + ":")]
     speeds = [r["bars_per_second"] for r in mine if r["name"].startswith("fillwright") and "seconds" in r]
     ours = speeds[0] if speeds else None
+    unit = SCENARIOS[scenario]
     lines = [
-        "| program | version | bars | orders | median s | fastest - slowest | bars/s | ours is faster by | fills at | peak MiB |",
+        f"| program | version | {unit} | orders | median s | fastest - slowest | {unit}/s | ours is faster by | fills at | peak MiB |",
         "|---|---|---:|---:|---:|---:|---:|---:|---|---:|",
     ]
     for r in sorted(mine, key=lambda r: -r.get("bars_per_second", 0)):
@@ -155,7 +160,8 @@ def write(folder: Path, rows: list[dict[str, Any]], starts: list[dict[str, Any]]
         content = json.loads(file.read_text())
         about = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in content["machine"].items())
         if name == "speed":
-            for scenario in ("minute", "portfolio"):
+            measured = {r["scenario"].partition(":")[0] for r in content["rows"]}
+            for scenario in (name for name in SCENARIOS if name in measured):
                 text += [f"## Speed: {scenario}", "", about, "", *table(content["rows"], scenario), ""]
         else:
             text += ["## Start-up and memory", "", about, "", *startup.table(content["rows"]), ""]

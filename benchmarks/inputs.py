@@ -3,6 +3,7 @@
 minute/     1,000,000 one-minute bars of one instrument, prices in whole cents; averages over 20 and 50 closes from exact
             integer sums, and where the one crosses the other
 portfolio/  500 instruments x 2,520 daily bars; every 21st day all get equal weights
+quotes/     1,000,000 best bids and asks of one instrument with their sizes, in whole cents and whole units
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 MINUTE_BARS = 1_000_000
+QUOTES = 1_000_000
 INSTRUMENTS, DAYS = 500, 2_520
 REBALANCE_EVERY = 21
 FAST, SLOW = 20, 50
@@ -20,6 +22,7 @@ INVESTED = 0.95
 
 MINUTE_NS = 60 * 10**9
 DAY_NS = 86_400 * 10**9
+MILLISECOND_NS = 10**6
 START_NS = 1_420_070_400 * 10**9  # 2015-01-01 UTC
 
 
@@ -79,9 +82,19 @@ def portfolio_inputs() -> dict[str, np.ndarray]:
     return out
 
 
+def quotes_inputs() -> dict[str, np.ndarray]:
+    """A walk of the bid by at most one cent, an ask one to three cents above it, and sizes that no order here exhausts."""
+    draw = np.random.default_rng(22)
+    bid = np.maximum(10_000 + np.cumsum(draw.integers(-1, 2, QUOTES)), 100)
+    ask = bid + draw.integers(1, 4, QUOTES)
+    gaps = draw.integers(1, 400, QUOTES) * MILLISECOND_NS
+    out = {"time": START_NS + np.cumsum(gaps), "bid": bid / 100, "bid_cents": bid, "ask": ask / 100, "ask_cents": ask}
+    return out | {name: draw.integers(10, 500, QUOTES) * 100 for name in ("bid_size", "ask_size")}
+
+
 def make(folder: Path) -> None:
     """Write what is missing."""
-    for name, build in (("minute", minute_inputs), ("portfolio", portfolio_inputs)):
+    for name, build in (("minute", minute_inputs), ("portfolio", portfolio_inputs), ("quotes", quotes_inputs)):
         if (folder / name / "done").exists():
             continue
         (folder / name).mkdir(parents=True, exist_ok=True)

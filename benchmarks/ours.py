@@ -1,10 +1,12 @@
-"""fillwright in the same protocol as the adapters: one strategy, three drivers, and the portfolio as target weights.
+"""fillwright in the same protocol as the adapters: one strategy, three drivers, the portfolio as target weights, and quotes.
 
     minute            Python class, woken on every bar
     minute:compiled   the same, compiled
     minute:signals    crossings handed in as arrays
     portfolio         target weights as an array
     portfolio:python  Python class with on_bars
+    quotes            Python class with on_quote, woken on every quote
+    quotes:compiled   the same, compiled
 
 The averages are handed in, as they are to the other tools. The clock covers the whole of fw.run: orders, ledger, journal, equity,
 fingerprints, isolation check. A short run before it loads the kernel.
@@ -23,7 +25,7 @@ import fillwright as fw
 sys.path.insert(0, str(Path(__file__).resolve().parent / "adapters"))
 
 from inputs import INSTRUMENTS, INVESTED, MINUTE_NS, REBALANCE_EVERY
-from protocol import CASH, FEE, QUANTITY, Arrays, clock, digest, main
+from protocol import CASH, FEE, MOVE, QUANTITY, Arrays, clock, digest, main
 
 WARM_ROWS = 1_000
 BARS = ("open", "high", "low", "close", "volume")
@@ -170,6 +172,78 @@ def _changes(result: fw.Result, closes: np.ndarray) -> np.ndarray:
     return np.array(sorted(changed))
 
 
+class Turns(fw.Strategy):
+    """Buy what has fallen, sell what has risen, by MOVE from the last extreme."""
+
+    held: bool = fw.state(False)
+    high: float = fw.state(0.0)
+    low: float = fw.state(1e9)
+
+    def on_quote(self, quote) -> None:  # type: ignore[no-untyped-def]
+        bid, ask = quote.bid, quote.ask
+        if ask > self.high:
+            self.high = ask
+        if bid < self.low:
+            self.low = bid
+        if bid > self.low + MOVE if self.held else ask < self.high - MOVE:
+            if self.held:
+                self.sell(quote.symbol, QUANTITY)
+            else:
+                self.buy(quote.symbol, QUANTITY)
+            self.held, self.high, self.low = not self.held, ask, bid
+
+
+@fw.compiled
+def COMPILED_TURNS(ctx, p, s):  # type: ignore[no-untyped-def]
+    """The same."""
+    bid, ask = ctx.bid, ctx.ask
+    s.high, s.low = max(s.high, ask), min(s.low, bid)
+    if bid > s.low + MOVE if s.held else ask < s.high - MOVE:
+        if s.held:
+            ctx.sell(QUANTITY)
+        else:
+            ctx.buy(QUANTITY)
+        s.held, s.high, s.low = not s.held, ask, bid
+
+
+class CompiledTurns(fw.Strategy):
+    """The same, compiled."""
+
+    held: bool = fw.state(False)
+    high: float = fw.state(0.0)
+    low: float = fw.state(1e9)
+    on_bar = COMPILED_TURNS
+
+
+def quotes_market(arrays: Arrays) -> fw.Market:
+    """Best bid and ask of one instrument."""
+    columns = {name: getattr(arrays, name) for name in ("bid", "ask", "bid_size", "ask_size")}
+    return fw.read_quotes({"time": arrays.time.astype("datetime64[ns]"), **columns}, symbol="AAA", tz="UTC")
+
+
+def _quotes(arrays: Arrays, strategy: fw.Strategy) -> dict[str, object]:
+    market = quotes_market(arrays)
+    run(strategy, quotes_market(Arrays(arrays.folder, WARM_ROWS)))
+    found: list[fw.Result] = []
+    seconds = clock(lambda: found.__setitem__(slice(None), [run(strategy, market)]))
+    orders, fills = (found[0].record.tables[name] for name in ("orders", "fills"))
+    rows = np.searchsorted(arrays.time, orders["decided_at"])
+    answer = report(found[0], seconds, arrays.rows, np.column_stack([rows, np.where(orders["side"] == fw.Side.BUY, 1, -1)]))
+    instrument = market.instruments[0]
+    cents, units = fills["price"] // (instrument.price_scale // 100), fills["quantity"] // instrument.quantity_scale
+    return answer | {"fills": digest(np.column_stack([cents, units])), "filled_at": "same_quote"}
+
+
+def quotes(arrays: Arrays) -> dict[str, object]:
+    """Python class."""
+    return _quotes(arrays, Turns())
+
+
+def quotes_compiled(arrays: Arrays) -> dict[str, object]:
+    """The same class, compiled."""
+    return _quotes(arrays, CompiledTurns())
+
+
 if __name__ == "__main__":
     main(
         {
@@ -178,5 +252,7 @@ if __name__ == "__main__":
             "minute:signals": minute_signals,
             "portfolio": portfolio,
             "portfolio:python": portfolio_python,
+            "quotes": quotes,
+            "quotes:compiled": quotes_compiled,
         }
     )

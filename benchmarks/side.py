@@ -58,6 +58,10 @@ PROGRAMS = (
     Program("fillwright", "fillwright", ".venv", "ours.py", "portfolio:python", 10_000),
     _tool("vectorbt", "portfolio", 10_000, ".venv-bench-vectorbt"),
     _tool("bt", "portfolio", 10_000),
+    Program(YARDSTICK, "numba", ".venv", "adapters/run_bare.py", "quotes", 1_000_000),
+    Program("fillwright", "fillwright", ".venv", "ours.py", "quotes", 1_000_000),
+    Program("fillwright compiled", "fillwright", ".venv", "ours.py", "quotes:compiled", 1_000_000),
+    _tool("nautilus_trader", "quotes", 1_000_000),
 )
 
 

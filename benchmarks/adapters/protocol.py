@@ -1,16 +1,20 @@
 """What every adapter shares: `python run_TOOL.py DATA SCENARIO BARS` loads arrays, runs once, prints one line of JSON.
 
     seconds    wall time of the run alone; data objects were built before
-    bars       bars that were run (instruments x days in the portfolio)
+    bars       bars that were run (instruments x days in the portfolio), or quotes
     orders     orders that were filled
     decisions  SHA-256 over (bar of the decision, +1 buy / -1 sell) as int64 pairs; for the portfolio over (day, instrument)
                of every position that was opened or closed
-    filled_at  next_open or same_close: at which price the tool fills what is decided on a bar
+    filled_at  next_open or same_close: at which price the tool fills what is decided on a bar; same_quote: at what the quote
+               that decided offers
+    fills      only in `quotes`: SHA-256 over (price in cents, quantity) of every fill, in order
     equity     at the end; equal for tools that fill alike
     peak_mib   peak resident memory of the process
 
 Scenario `minute`: buy 100 on a crossing above when flat, sell 100 on a crossing below when long, fee 0.1 % of the notional.
 Scenario `portfolio`: rebalance to the weights of the day, fee 0.1 %.
+Scenario `quotes`: flat, buy 100 when the ask lies MOVE below the highest ask since the last order; long, sell 100 when the bid lies
+MOVE above the lowest bid since then. MOVE is half a cent off the cents, so that no comparison of floats is a tie. Fee 0.1 %.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ import numpy as np
 QUANTITY = 100
 CASH = 10_000_000.0
 FEE = 0.001
+MOVE = 0.605
 
 
 class Arrays:
@@ -50,10 +55,10 @@ def digest(decisions: Sequence[tuple[int, int]] | np.ndarray) -> str:
     return hashlib.sha256(np.asarray(decisions, np.int64).reshape(-1, 2).tobytes()).hexdigest()
 
 
-def clock(work: Callable[[], object]) -> float:
+def clock(work: Callable[[], object], at_most: int = 5) -> float:
     """Seconds of one call; of what takes less than a second the median of five, because the first touch of memory varies."""
-    seconds = []
-    while len(seconds) < 5 and (not seconds or seconds[0] < 1.0):
+    seconds: list[float] = []
+    while len(seconds) < at_most and (not seconds or seconds[0] < 1.0):
         started = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - started)

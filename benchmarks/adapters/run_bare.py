@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from protocol import CASH, FEE, QUANTITY, Arrays, clock, digest, main
+from protocol import CASH, FEE, MOVE, QUANTITY, Arrays, clock, digest, main
 
 
 @njit(cache=True)
@@ -106,5 +106,46 @@ def portfolio(arrays: Arrays) -> dict[str, object]:
     }
 
 
+@njit(cache=True)
+def turns(bid, ask, move, quantity, cash, fee, when, side, price):  # type: ignore[no-untyped-def]
+    """Fills at the quote that decides; returns (orders, cash) and fills the decisions and their prices. Money in cents."""
+    orders, held = 0, False
+    high, low = ask[0], bid[0]
+    for i in range(len(bid)):
+        high, low = max(high, ask[i]), min(low, bid[i])
+        if held:
+            turned = bid[i] > low + move
+        else:
+            turned = ask[i] < high - move
+        if turned:
+            when[orders], side[orders], price[orders] = i, -1 if held else 1, bid[i] if held else ask[i]
+            notional = price[orders] * quantity
+            cash -= side[orders] * notional + notional * fee
+            orders += 1
+            held = not held
+            high, low = ask[i], bid[i]
+    return orders, cash
+
+
+def quotes(arrays: Arrays) -> dict[str, object]:
+    """One instrument, best bid and ask."""
+    rows = arrays.rows
+    when, side, price = (np.zeros(rows, np.int64) for _ in range(3))
+    args = (arrays.bid_cents, arrays.ask_cents, MOVE * 100, QUANTITY, CASH * 100, FEE, when, side, price)
+    turns(*args)
+    seconds = clock(lambda: turns(*args))
+    orders, cash = turns(*args)
+    held = side[:orders].sum() * QUANTITY
+    return {
+        "seconds": seconds,
+        "bars": rows,
+        "orders": orders,
+        "decisions": digest(np.column_stack([when[:orders], side[:orders]])),
+        "fills": digest(np.column_stack([price[:orders], np.full(orders, QUANTITY)])),
+        "filled_at": "same_quote",
+        "equity": (cash + held * (arrays.bid_cents[-1] + arrays.ask_cents[-1]) / 2) / 100,
+    }
+
+
 if __name__ == "__main__":
-    main({"minute": minute, "portfolio": portfolio})
+    main({"minute": minute, "portfolio": portfolio, "quotes": quotes})

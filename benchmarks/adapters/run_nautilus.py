@@ -1,10 +1,10 @@
-"""nautilus_trader: Python strategy on bars; market orders decided on a bar fill at its close in that tool."""
+"""nautilus_trader: Python strategies; market orders decided on a bar fill at its close in that tool, on a quote at that quote."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from protocol import CASH, FEE, QUANTITY, Arrays, clock, digest, frame, main
+from protocol import CASH, FEE, MOVE, QUANTITY, Arrays, clock, digest, frame, main
 
 
 def _instrument():  # type: ignore[no-untyped-def]
@@ -27,15 +27,49 @@ def _instrument():  # type: ignore[no-untyped-def]
     )
 
 
-def minute(arrays: Arrays) -> dict[str, object]:
-    """One instrument."""
+def _engine(instrument, data: list):  # type: ignore[no-untyped-def,type-arg]
+    """One venue with a margin account, one instrument and its data; nothing is logged or analysed."""
     from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
-    from nautilus_trader.config import LoggingConfig, StrategyConfig
+    from nautilus_trader.config import LoggingConfig
     from nautilus_trader.model.currencies import USD
-    from nautilus_trader.model.data import BarType
-    from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
+    from nautilus_trader.model.enums import AccountType, OmsType
     from nautilus_trader.model.identifiers import Venue
     from nautilus_trader.model.objects import Money
+
+    engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False))
+    engine.add_venue(
+        venue=Venue("SIM"),
+        oms_type=OmsType.NETTING,
+        account_type=AccountType.MARGIN,
+        base_currency=USD,
+        starting_balances=[Money(CASH, USD)],
+    )
+    engine.add_instrument(instrument)
+    engine.add_data(data)
+    return engine
+
+
+def _report(engine, instrument, arrays: Arrays, seconds: float, decisions: list[tuple[int, int]]):  # type: ignore[no-untyped-def]
+    """The protocol's answer, but for filled_at."""
+    from nautilus_trader.model.currencies import USD
+    from nautilus_trader.model.identifiers import Venue
+
+    unrealised = engine.portfolio.unrealized_pnl(instrument.id)
+    return {
+        "seconds": seconds,
+        "bars": arrays.rows,
+        "orders": sum(order.is_closed and order.filled_qty > 0 for order in engine.cache.orders()),
+        "decisions": digest(decisions),
+        "equity": float(engine.portfolio.account(Venue("SIM")).balance_total(USD))
+        + (float(unrealised) if unrealised is not None else 0.0),
+    }
+
+
+def minute(arrays: Arrays) -> dict[str, object]:
+    """One instrument."""
+    from nautilus_trader.config import StrategyConfig
+    from nautilus_trader.model.data import BarType
+    from nautilus_trader.model.enums import OrderSide
     from nautilus_trader.persistence.wranglers import BarDataWrangler
     from nautilus_trader.trading.strategy import Strategy
 
@@ -64,32 +98,55 @@ def minute(arrays: Arrays) -> dict[str, object]:
             self.held = side == OrderSide.BUY
             self.submit_order(self.order_factory.market(instrument.id, side, self.size))
 
-    engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False))
-    engine.add_venue(
-        venue=Venue("SIM"),
-        oms_type=OmsType.NETTING,
-        account_type=AccountType.MARGIN,
-        base_currency=USD,
-        starting_balances=[Money(CASH, USD)],
-    )
-    engine.add_instrument(instrument)
     bars = frame(arrays, capital=False)
     bars.index = bars.index.tz_localize("UTC")
-    engine.add_data(BarDataWrangler(bar_type, instrument).process(bars))
+    engine = _engine(instrument, BarDataWrangler(bar_type, instrument).process(bars))
     engine.add_strategy(Cross(StrategyConfig()))
-    seconds = clock(engine.run)
-    account = engine.portfolio.account(Venue("SIM"))
-    unrealised = engine.portfolio.unrealized_pnl(instrument.id)
-    filled = sum(order.is_closed and order.filled_qty > 0 for order in engine.cache.orders())
-    return {
-        "seconds": seconds,
-        "bars": arrays.rows,
-        "orders": filled,
-        "decisions": digest(decisions),
-        "filled_at": "same_close",
-        "equity": float(account.balance_total(USD)) + (float(unrealised) if unrealised is not None else 0.0),
-    }
+    seconds = clock(engine.run, at_most=1)
+    return _report(engine, instrument, arrays, seconds, decisions) | {"filled_at": "same_close"}
+
+
+def quotes(arrays: Arrays) -> dict[str, object]:
+    """One instrument, best bid and ask."""
+    import pandas as pd
+    from nautilus_trader.config import StrategyConfig
+    from nautilus_trader.model.enums import OrderSide
+    from nautilus_trader.persistence.wranglers import QuoteTickDataWrangler
+    from nautilus_trader.trading.strategy import Strategy
+
+    decisions: list[tuple[int, int]] = []
+    instrument = _instrument()
+
+    class Turns(Strategy):
+        """The common strategy."""
+
+        def on_start(self) -> None:
+            self.i, self.held, self.high, self.low = -1, False, 0.0, 1e9
+            self.size = instrument.make_qty(QUANTITY)
+            self.subscribe_quote_ticks(instrument.id)
+
+        def on_quote_tick(self, tick) -> None:  # type: ignore[no-untyped-def]
+            self.i += 1
+            bid, ask = tick.bid_price.as_double(), tick.ask_price.as_double()
+            if ask > self.high:
+                self.high = ask
+            if bid < self.low:
+                self.low = bid
+            if bid > self.low + MOVE if self.held else ask < self.high - MOVE:
+                side = OrderSide.SELL if self.held else OrderSide.BUY
+                decisions.append((self.i, -1 if self.held else 1))
+                self.submit_order(self.order_factory.market(instrument.id, side, self.size))
+                self.held, self.high, self.low = not self.held, ask, bid
+
+    columns = {"bid_price": arrays.bid, "ask_price": arrays.ask, "bid_size": arrays.bid_size, "ask_size": arrays.ask_size}
+    ticks = pd.DataFrame(columns, pd.DatetimeIndex(arrays.time.astype("datetime64[ns]"), tz="UTC"))
+    engine = _engine(instrument, QuoteTickDataWrangler(instrument).process(ticks))
+    engine.add_strategy(Turns(StrategyConfig()))
+    seconds = clock(engine.run, at_most=1)
+    orders = sorted((order for order in engine.cache.orders()), key=lambda order: order.ts_init)
+    fills = [(round(order.avg_px * 100), int(order.filled_qty)) for order in orders]
+    return _report(engine, instrument, arrays, seconds, decisions) | {"fills": digest(fills), "filled_at": "same_quote"}
 
 
 if __name__ == "__main__":
-    main({"minute": minute})
+    main({"minute": minute, "quotes": quotes})
