@@ -9,6 +9,7 @@ in the callback at that time:
     09:31 sell 10 limit 105 after 0            09:31 oco 0 1           09:32 cancel_all side buy tag a
     09:33 refused replace 0 limit 99.123
     09:31 buy 10 limit 99 GTD until 09:40      09:32 open -10      09:33 add 5      09:34 reduce 3      09:35 reverse
+    09:32 sell 5 lot 1 rule a                  09:33 state halted
 
 A fill reads ``09:31 open buy 10 @ 100.00 fee 0`` (its time, where on the path of the bar, and the order's side). Everything runs
 through ``fw.run``, and the books of every scenario must reconcile.
@@ -100,6 +101,9 @@ class Script(fw.Strategy):
 
     def give(self, verb: str, words: list[str]) -> None:
         symbol = self.symbol
+        if verb == "state":
+            self.set_trading_state(words[0])  # type: ignore[arg-type]
+            return
         if verb == "oco":
             self.oco(*(Order(self._orders, int(number)) for number in words))
             return
@@ -117,6 +121,10 @@ class Script(fw.Strategy):
                 options[word] = Decimal(words.pop(0))
             elif word in ("side", "tag", "risk"):
                 options[word] = words.pop(0)
+            elif word == "rule":
+                options["rule_id"] = words.pop(0)
+            elif word == "lot":
+                options[word] = int(words.pop(0))
             elif word == "after":
                 options[word] = Order(self._orders, int(words.pop(0)))
             elif word in ("reduce_only", "post_only"):

@@ -31,16 +31,16 @@ def quotes(text: str, instrument: Instrument = X) -> fw.Market:
     return fw.read_quotes(columns, tz="UTC", instrument=instrument)
 
 
-def prints(text: str) -> fw.Market:
+def prints(text: str, instrument: Instrument = X) -> fw.Market:
     """``09:31 100`` or, with a size, ``09:31 100 5``."""
     times, rows = table(text)
     columns = {"time": times, "price": np.array([row[0] for row in rows])}
     if len(rows[0]) > 1:
         columns["size"] = np.array([row[1] for row in rows])
-    return fw.read_prints(columns, tz="UTC", instrument=X)
+    return fw.read_prints(columns, tz="UTC", instrument=instrument)
 
 
-def quote_bars(text: str, spread: float, *sizes: float) -> fw.Market:
+def quote_bars(text: str, spread: float, *sizes: float, instrument: Instrument = X) -> fw.Market:
     """Bars of the bid by their close, as for trades; the ask lies ``spread`` above it throughout."""
     times, rows = table(text)
     columns: dict[str, Any] = {"time": times}
@@ -49,7 +49,7 @@ def quote_bars(text: str, spread: float, *sizes: float) -> fw.Market:
         columns[f"ask_{name}"] = columns[f"bid_{name}"] + spread
     for name, size in zip(("bid_size", "ask_size"), sizes, strict=False):
         columns[name] = np.full(len(rows), size)
-    return fw.read_quote_bars(columns, timeframe="1min", tz="UTC", stamp="close", instrument=X)
+    return fw.read_quote_bars(columns, timeframe="1min", tz="UTC", stamp="close", instrument=instrument)
 
 
 # The market falls to 97 and 98, rises to 104 and 105.

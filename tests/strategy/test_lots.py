@@ -89,7 +89,9 @@ def test_a_lot_that_is_not_open_is_a_denied_order() -> None:
         order = strategy.sell("X", 5, lot=7)
         found.append((order.status, order.reason))
 
-    assert closes(fw.run(Plan(then=names_an_unknown_one), market(BARS), lots="specific")) == []
+    result = fw.run(Plan(then=names_an_unknown_one), market(BARS), lots="specific")
+    assert result.certificate.ok
+    assert closes(result) == []
     assert found == [(fw.OrderStatus.DENIED, fw.Reason.LOT_NOT_OPEN)]
 
 

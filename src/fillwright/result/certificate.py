@@ -145,7 +145,10 @@ def _references(record: RunRecord) -> Iterator[Check]:
     for name, rows in record.tables.items():
         for column in (column for column in rows.dtype.names or () if column in many):
             lowest = -1 if name == "postings" or column in ("lot_id", "fill_id") else 0
-            bad = np.flatnonzero((rows[column] < lowest) | (rows[column] >= many[column]))
+            wrong = (rows[column] < lowest) | (rows[column] >= many[column])
+            if (name, column) == ("orders", "lot_id"):  # a wrong number is what such an order may have been refused for
+                wrong &= (rows["status"] != OrderStatus.DENIED) | (rows[column] < lowest)
+            bad = np.flatnonzero(wrong)
             if len(bad):
                 row = int(bad[0])
                 detail = f"{name} row {row} column {column} is {rows[column][row]}, must be from {lowest} to {many[column] - 1}"
