@@ -52,7 +52,7 @@ REMADE: dict[str, frozenset[str]] = {
 }  # fmt: skip
 """Fields that are not stored: addresses, where the slice in hand ends, and what is written anew before it is read."""
 
-OF_THE_DRIVER = frozenset((*TICKET, "mask", "first_callback", "n_instants", "uniform", "room", "calling"))
+OF_THE_DRIVER = frozenset((*TICKET, "mask", "fused", "first_callback", "n_instants", "uniform", "room", "calling"))
 """Scalars that come from what decides, and from the time line with its timers: a fork has its own."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -107,8 +107,8 @@ def _lay_out_feeds(state: State, market: Market) -> None:
     kinds = records["kind"][trading]
     state.instruments["kind"][records["instrument"][trading]] = kinds
     state.instruments["quote_row"] = -1
-    state.scalars["quoted"] = int(np.isin(kinds, (DataKind.QUOTE_BARS, DataKind.QUOTES)).any())
-    state.scalars["moments"] = int(np.isin(kinds, (DataKind.QUOTES, DataKind.PRINTS)).any())
+    state.scalars["quoted"] = int(((kinds == DataKind.QUOTE_BARS) | (kinds == DataKind.QUOTES)).any())
+    state.scalars["moments"] = int(((kinds == DataKind.QUOTES) | (kinds == DataKind.PRINTS)).any())
 
 
 def _lay_out_instruments(state: State, market: Market, terms: Terms) -> None:
@@ -121,7 +121,7 @@ def _lay_out_instruments(state: State, market: Market, terms: Terms) -> None:
         same.setdefault((id(own), instrument.quote, *units), []).append(row)
     for rows in same.values():
         instrument, own = instruments[rows[0]], terms.instruments[rows[0]]
-        facts = asdict(own) | {
+        facts = {field.name: getattr(own, field.name) for field in fields(own)} | {
             "currency": order[instrument.quote],
             "tick": instrument.tick,
             "price_scale": instrument.price_scale,

@@ -470,7 +470,8 @@ class Run:
         s = memory.scalars
         count = int(s["n_equity"])
         equity = memory.equity[:count]
-        counters = {name: int(s[name]) for name in ("intents", "no_change", "bars", "ambiguous", "drawdown", "drawdown_peak")}
+        counters = {name: int(s[name]) for name in ("intents", "no_change", "ambiguous", "drawdown", "drawdown_peak")}
+        counters["bars"] = int(memory.feeds["row"][memory.feeds["execution"] != 0].sum())
         decides = self._driver.describe()
         info: dict[str, str | int | float] = {
             "seed": self.config.run.seed,

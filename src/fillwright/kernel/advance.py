@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import types
 
-from fillwright.kernel._codes import AccountType, DataKind, ExitReason, FillWhen, MarkBy, OrderEvent, Reason
+from fillwright.kernel._codes import AccountType, DataKind, ExitReason, FillWhen, OrderEvent, Reason
 from fillwright.kernel._jit import entry, jit, prefetch
 from fillwright.kernel.arrivals import end_all, expire_day, expire_gtd, process_arrivals
 from fillwright.kernel.digest import fold_journal
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.margin import below_maintenance, margin_of
 from fillwright.kernel.matching import accept_engine_order, flatten_at_close, match_lookahead, match_path, open_bar
-from fillwright.kernel.models import FX_SCALE, equity_now, middle
+from fillwright.kernel.models import FX_SCALE, equity_now
 from fillwright.kernel.orders import engine_order
+from fillwright.kernel.quiet import ASKED, ENDED, close_drawdown, coast, coasts, store_equity
 from fillwright.kernel.quotes import mark_news, mark_row, match_moments, meet_standing, open_quote_bar
 from fillwright.kernel.state import (
     DONE,
@@ -26,6 +26,7 @@ from fillwright.kernel.state import (
     ON_SESSION_OPEN,
     ON_TIMER,
     PAUSE,
+    QUIET,
     STOPPED,
     WANTS_BAR,
     WANTS_BARS,
@@ -41,7 +42,6 @@ from fillwright.kernel.state import (
     load_int64,
     load_uint8,
     state_at,
-    store_int64,
 )
 
 CALLBACK = types.FunctionType(types.int64(types.int64, types.int64, types.int64))
@@ -184,15 +184,6 @@ def _call_data(s, mask, first, last, callback):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _close_drawdown(s):  # type: ignore[no-untyped-def]
-    """Keep the drawdown from the last peak if it is the deepest so far, as a fraction."""
-    depth = s["peak"] - s["trough"]
-    if s["peak"] > 0 and float(depth) * float(s["drawdown_peak"]) >= float(s["drawdown"]) * float(s["peak"]):
-        s["drawdown"] = depth
-        s["drawdown_peak"] = s["peak"]
-
-
-@jit
 def _mark_closes(s, first, last):  # type: ignore[no-untyped-def]
     """The instant's bars are over: rows move on and, of execution feeds, marks become closes. Returns how many of those."""
     executed = 0
@@ -227,106 +218,6 @@ def _trade(s, first, last, always):  # type: ignore[no-untyped-def]
     return _mark_closes(s, first, last)
 
 
-@jit
-def _set_extreme(s, equity):  # type: ignore[no-untyped-def]
-    """The equity is the first, or above the last peak, or below the deepest since."""
-    if equity > s["peak"] or s["n_equity"] == 0:
-        _close_drawdown(s)
-        s["peak"] = equity
-    s["trough"] = equity
-
-
-@jit
-def _store_equity(s, equity):  # type: ignore[no-untyped-def]
-    """The equity of this instant: into the curve, where it is thinned over the last of its interval, and the running peak and trough."""
-    n = s["n_equity"]
-    place = n
-    if s["equity_every"] != 0:
-        if n > 0 and s["now"] < s["equity_next"]:
-            place -= 1
-        else:
-            s["equity_next"] = (s["now"] // s["equity_every"] + 1) * s["equity_every"]
-    store_int64(s["equity"], s["n_instants"], place, equity)
-    if equity > s["peak"] or equity < s["trough"] or n == 0:
-        _set_extreme(s, equity)
-    s["n_equity"] = place + 1
-
-
-@jit
-def _coasts(s):  # type: ignore[no-untyped-def]
-    """Whether the run is one trading feed in one currency with callbacks on bars at most, and values need no wide arithmetic."""
-    if s["n_feeds"] != 1 or s["uniform"] == 0 or s["n_currencies"] != 1 or feed_at(s, 0)["execution"] == 0:
-        return False
-    both = WANTS_BAR | WANTS_BARS
-    return s["mask"] & ~(both | WANTS_ORDER_EVENTS) == 0 and s["mask"] & both != both
-
-
-@jit
-def _coast(s, callback):  # type: ignore[no-untyped-def]
-    """Instants at which no order lives, of a run that ``_coasts``: a mark, a callback and the equity, until something happens.
-
-    Leaves exactly what the general loop would; it is this loop that a strategy spends its time in. Returns 0, or 1 if the callback stops.
-    """
-    feed = feed_at(s, 0)
-    i = feed["instrument"]
-    instrument = instrument_at(s, i)
-    c = currency_at(s, 0)
-    position = instrument["position"]
-    if abs(position) > instrument["safe_lots"] and position != 0:
-        return 0
-    unit = position * instrument["mul"]
-    others = c["value"] - instrument["value"]
-    cash = c["cash"] + others
-    margin = s["account_type"] == AccountType.MARGIN
-    instants, closes, asks, n, curve = s["instants"], feed["close"], feed["ask_close"], feed["n"], s["equity"]
-    if asks != 0 and s["mark_by"] == MarkBy.EXIT_SIDE and position != 0:
-        closes, asks = closes if position > 0 else asks, np.int64(0)
-    quoted, thinned = s["quoted"] != 0, s["equity_every"] != 0
-    called = s["mask"] & WANTS_BARS != 0 or (s["mask"] & WANTS_BAR != 0 and feed["silent"] == 0)
-    events = s["n_order_events"]
-    me, count = s["self"], s["n_instants"]
-    kind = 0 if s["mask"] & WANTS_BAR != 0 else ON_BARS
-    first_callback = s["first_callback"] if called else count
-    peak, trough = s["peak"], s["trough"]
-    j = s["instant"]
-    bars = s["bars"] - j + 1
-    while j < s["stop_at"]:
-        price = load_int64(closes, n, j)
-        if asks != 0:
-            price = middle(price, load_int64(asks, n, j))
-        worth = price * unit
-        equity = cash + worth
-        if equity < abs(worth) and margin:
-            return 0
-        s["now"] = load_int64(instants, count, j)
-        s["bars"] = bars + j
-        feed["row"] = j + 1
-        instrument["mark"] = price
-        if unit != 0:
-            instrument["value"] = worth
-            c["value"] = others + worth
-            c["gross"] = abs(worth)
-        if j >= first_callback and callback(me, kind, j) != 0:
-            return 1
-        acted = s["n_order_events"] != events
-        if acted and quoted:
-            process_arrivals(s)
-            equity = equity_now(s)
-        if thinned:
-            _store_equity(s, equity)
-        else:
-            store_int64(curve, count, j, equity)
-            if equity > peak or equity < trough or j == 0:
-                _set_extreme(s, equity)
-                peak, trough = s["peak"], s["trough"]
-            s["n_equity"] = j + 1
-        j += 1
-        s["instant"] = j
-        if acted:
-            return 0
-    return 0
-
-
 @entry(types.int64(types.int64, CALLBACK))
 def advance(address, callback):  # type: ignore[no-untyped-def]
     """Run until instant number ``stop_at``. Returns DONE, PAUSE, GROW, STOPPED (callback) or FAULT; PAUSE and GROW can go on.
@@ -344,7 +235,8 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
     several = s["n_currencies"] > 1
     quoted = s["quoted"] != 0
     first_callback = s["first_callback"]
-    coasts = not always and _coasts(s)
+    coasting = not always and coasts(s)
+    fused = s["fused"] != 0
     roomy = -1
     j = s["instant"]
     while j < s["stop_at"]:
@@ -356,9 +248,14 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
                 fold_journal(s)
             roomy = s["n_order_events"]
         busy = always or s["n_working"] > 0 or s["n_commands"] > 0
-        if coasts and not busy and s["event_read"] == roomy:
-            if _coast(s, callback) != 0:
+        if coasting and not busy and s["event_read"] == roomy:
+            outcome = callback(s["self"], QUIET, 0) if fused else coast(s, callback)
+            if outcome == ENDED:
                 return STOPPED
+            if outcome == ASKED:
+                process_arrivals(s)
+                store_equity(s, equity_now(s))
+                s["instant"] += 1
             if s["instant"] != j:
                 j = s["instant"]
                 continue
@@ -370,7 +267,6 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             first = load_int64(s["offsets"], count + 1, j)
             last = load_int64(s["offsets"], count + 1, j + 1)
         executed = _trade(s, first, last, always) if busy else _mark_closes(s, first, last)
-        s["bars"] += executed
         if several:
             _update_rates(s)
         if margin and (several or currency_at(s, 0)["gross"] != 0):
@@ -393,7 +289,7 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             if several:
                 _update_rates(s)
         if executed > 0:
-            _store_equity(s, equity_now(s))
+            store_equity(s, equity_now(s))
         if busy:
             for k in range(first, last):
                 instrument_at(s, feed_at(s, feed_of(s, first, last, k))["instrument"])["bar"] = -1
@@ -410,7 +306,7 @@ def finish(address):  # type: ignore[no-untyped-def]
     """End of data: whatever still lives expires; the last drawdown is counted."""
     s = state_at(address)
     end_all(s, OrderEvent.EXPIRE, Reason.END_OF_DATA)
-    _close_drawdown(s)
+    close_drawdown(s)
 
 
 @entry("int64(int64)")

@@ -74,6 +74,8 @@ def fold_journal(s):  # type: ignore[no-untyped-def]
     _fold_table(s, k + 1, s["fills"], s["n_fills"])
     _fold_table(s, k + 2, s["entries"], s["n_entries"])
     _fold_table(s, k + 3, s["lot_closes"], s["n_lot_closes"])
+    # of a thinned curve the last sample may still change
+    _fold_table(s, k + 4, s["equity"], s["n_equity"] - 1 if s["equity_every"] != 0 else s["n_equity"])
 
 
 @jit
@@ -103,11 +105,8 @@ def fingerprint(address):  # type: ignore[no-untyped-def]
     h = _join_table(s, h, k + 1, s["fills"], s["n_fills"])
     h = _join_table(s, h, k + 2, s["entries"], s["n_entries"])
     h = _join_table(s, h, k + 3, s["lot_closes"], s["n_lot_closes"])
-    fresh = (_U(1), _U(2), _U(3), _U(4))
-    samples = s["n_equity"]
-    whole = samples // 8 * 8
-    h = _joined(h, _fold(fresh, s["equity"], NOTHING, whole), s["equity"], whole, samples)
-    lanes = fresh
+    h = _join_table(s, h, k + 4, s["equity"], s["n_equity"])
+    lanes = (_U(1), _U(2), _U(3), _U(4))
     whole = _CANONICAL_WORDS // 8 * 8
     for o in range(s["n_orders"]):
         start = o * _ORDER_WORDS

@@ -38,7 +38,7 @@ SCALARS = _record(
     *(f"n_{name}" for name in GROWING),
     # arrays of fixed size
     "instruments", "n_instruments", "currencies", "n_currencies", "feeds", "n_feeds", "books", "n_strategies",
-    "instants", "n_instants", "offsets", "event_feed", "equity", "n_equity", "params", "state", "timers", "indicators", "driver",
+    "instants", "n_instants", "offsets", "event_feed", "equity", "n_equity", "params", "state", "timers", "indicators", "driver", "fused",
     # the run
     "digests", "fold_at", "uniform", "self", "now", "instant", "stop_at", "first_callback",
     "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
@@ -50,7 +50,7 @@ SCALARS = _record(
     "quoted", "moments", "trigger", "mark_by", "max_age", "equity_every", "equity_next",
     # working list, queue, totals
     "work_head", "work_tail", "cursor", "n_working", "priced", "live", "reducing", "liquidating",
-    "open_lots", "intents", "no_change", "rules", "bars", "ambiguous",
+    "open_lots", "intents", "no_change", "rules", "ambiguous",
     "peak", "trough", "drawdown", "drawdown_peak",
 )  # fmt: skip
 
@@ -95,6 +95,8 @@ FAULT_NONE, FAULT_ILLEGAL_TRANSITION, FAULT_NO_RATE, FAULT_ROOM = 0, 1, 2, 3
 
 # What a callback is told: a feed number >= 0 is a bar of that feed, its second argument the row; else one of these.
 ON_BARS, ON_ORDER_EVENT, ON_SESSION_OPEN, ON_SESSION_CLOSE, ON_TIMER = -1, -2, -3, -4, -5
+QUIET = -6
+"""What a callback is told that has the loop over quiet instants in itself (``fused``): run it, and return what ``coast`` returns."""
 WANTS_BAR, WANTS_BARS, WANTS_ORDER_EVENTS, WANTS_SESSIONS, WANTS_TIMERS = 1, 2, 4, 8, 16
 
 _scalars_row = row_of(SCALARS)
@@ -234,8 +236,8 @@ def book_at(s, k):  # type: ignore[no-untyped-def]
 
 @jit
 def digest_at(s, k):  # type: ignore[no-untyped-def]
-    """Digest k, of table k of JOURNAL."""
-    return _digest_row(s["digests"], 4, k)
+    """Digest k, of table k of JOURNAL; the last is that of the equity curve."""
+    return _digest_row(s["digests"], 5, k)
 
 
 @jit
@@ -270,8 +272,8 @@ class State:
         self.feeds = np.zeros(max(feeds, 1), FEED)
         self.books = np.zeros(max(strategies * instruments, 1), BOOK)
         self.books["head"] = self.books["tail"] = -1
-        self.digests = np.zeros(len(JOURNAL), DIGEST)
-        self.digests["words"] = [_TABLE_DTYPES[name].itemsize // 8 for name in JOURNAL]
+        self.digests = np.zeros(len(JOURNAL) + 1, DIGEST)
+        self.digests["words"] = [*(_TABLE_DTYPES[name].itemsize // 8 for name in JOURNAL), 1]
         self.equity = block(instants, np.dtype(np.int64))
         self.kept: list[Any] = []
         """Arrays that the records point into; they live as long as the state."""

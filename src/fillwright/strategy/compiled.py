@@ -26,7 +26,8 @@ from numba.experimental.function_type import _get_jit_address
 from fillwright.errors import UsageError
 from fillwright.kernel import advance, drivers, exits, intake
 from fillwright.kernel._jit import JIT_OFF
-from fillwright.kernel.state import WANTS_BAR, WANTS_BARS, State
+from fillwright.kernel.quiet import coast
+from fillwright.kernel.state import QUIET, WANTS_BAR, WANTS_BARS, State, state_at
 from fillwright.model.instrument import MONEY_DECIMALS
 from fillwright.strategy import questions
 from fillwright.strategy.context_code import (
@@ -215,7 +216,9 @@ def _compile(program: Program, p_dtype: np.dtype[np.void], s_dtype: np.dtype[np.
     p_type, s_type = numba.from_dtype(p_dtype), numba.from_dtype(s_dtype)
     read_params, read_states = record_reader("params", p_type), record_reader("state", s_type)
     options = numba.njit(nogil=True, error_model=program.error_model, boundscheck=True)
-    made = [(options(part.function), part.source) for part in program.parts]
+    inlined = numba.njit(nogil=True, error_model=program.error_model, boundscheck=True, forceinline=True)
+    made = [(options(part.function), part.source) for part in program.parts[:-1]]
+    made.append((inlined(program.parts[-1].function), program.parts[-1].source))
     program.names.update((part.function.__name__, function) for part, (function, _) in zip(program.parts, made, strict=True))
     body = made[-1][0]
     try:
@@ -225,9 +228,13 @@ def _compile(program: Program, p_dtype: np.dtype[np.void], s_dtype: np.dtype[np.
     for function, source in made:
         _check_writes(function, s_type, source)
 
-    def callback(address, feed, row):  # type: ignore[no-untyped-def]
+    @numba.njit(nogil=True, error_model="numpy", forceinline=True)
+    def act(address, feed, row):  # type: ignore[no-untyped-def]
         body(make(address, feed, row), read_params(address), read_states(address))
         return 0
+
+    def callback(address, feed, row):  # type: ignore[no-untyped-def]
+        return coast(state_at(address), act) if feed == QUIET else act(address, feed, row)
 
     return numba.njit(CALLBACK, nogil=True, error_model="numpy")(callback)
 
@@ -414,6 +421,7 @@ def attach_compiled(
     callback, texts = compile_callback(compiled, call.params.dtype, call.states.dtype, on_bars)
     call.attach(state, texts, units or Units())
     state.scalars["mask"] = WANTS_BARS if on_bars else WANTS_BAR
+    state.scalars["fused"] = 1
     return callback
 
 

@@ -62,6 +62,18 @@ def _in_lots(column: str) -> bool:
     return column == "volume" or column.endswith("size")
 
 
+def _first_known(values: np.ndarray[Any, Any]) -> int:
+    """Index of the first value that is a number; their count where there is none."""
+    start, size = 0, 1024
+    while start < len(values):
+        known = ~np.isnan(values[start : start + size])
+        first = int(known.argmax())
+        if known[first]:
+            return start + first
+        start, size = start + size, 2 * size
+    return len(values)
+
+
 class Callback(WrapperAddressProtocol):
     """A Python function as the kernel's callback: a ctypes function behind the address type of a compiled one."""
 
@@ -164,9 +176,9 @@ class Desk:
         arrays = {}
         for feed in feeds:
             arrays[feed] = values = self._compute(function, arguments, feed, name)
-            known = np.flatnonzero(~np.isnan(values))
-            if len(known):
-                self._lookbacks.append((feed, int(known[0]) + 1))
+            known = _first_known(values)
+            if known < len(values):
+                self._lookbacks.append((feed, known + 1))
         shown = ", ".join([name, *(str(a.name if isinstance(a, Series) else a) for a in arguments)])
         return Series(shown, self._clock, arrays, {self.market.feeds[feed].symbol: feed for feed in feeds})
 
@@ -180,9 +192,9 @@ class Desk:
             raise UsageError(f"the array has shape {array.shape}, the feed has {bars} bars", remedy="give one value per bar")
         symbol = self.market.feeds[feeds[0]].symbol
         self.notes.append(f"an array was handed in as an indicator of {symbol}: whether it looks ahead cannot be checked")
-        known = np.flatnonzero(~np.isnan(array[: min(bars, 100_000)]))
-        if len(known):
-            self._lookbacks.append((feeds[0], int(known[0]) + 1))
+        known = _first_known(array)
+        if known < bars:
+            self._lookbacks.append((feeds[0], known + 1))
         return Series("array", self._clock, {feeds[0]: array}, {symbol: feeds[0]})
 
     def _compute(self, function: Callable[..., Any], arguments: Sequence[Any], feed: int, name: str) -> np.ndarray[Any, Any]:
