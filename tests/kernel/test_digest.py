@@ -76,6 +76,26 @@ def test_when_records_are_folded_does_not_matter() -> None:
     assert FOLD_EVERY > 0
 
 
+@pytest.mark.kernel
+@pytest.mark.nojit
+@pytest.mark.parametrize("every", [0, 60])
+def test_the_last_sample_of_a_thinned_curve_may_change(every: int) -> None:
+    """Folded eight samples at a time as it grows; where it is thinned, the last one is overwritten until its interval is over."""
+    whole, parts = filled(), filled()
+    for state in (whole, parts):
+        state.scalars["equity_every"] = every
+        state.equity[:24] = np.arange(24) * 7
+        state.scalars["n_equity"] = 24
+    last = parts.equity[15]
+    parts.scalars["n_equity"] = 16
+    if every:
+        parts.equity[15] = 1
+    fold_journal(parts.scalars)
+    parts.equity[15] = last
+    parts.scalars["n_equity"] = 24
+    assert fingerprint(parts.address) == fingerprint(whole.address)
+
+
 def test_packed_records_have_no_gaps() -> None:
     """Undefined bytes would make a fingerprint differ by chance; the fingerprint stops where the handles begin."""
     for table in KEPT:

@@ -181,14 +181,16 @@ OWNERS: dict[str, dict[str, str]] = {
     "currencies": {
         "kernel.ledger": "cash",
         "kernel.margin": "value gross reserved",
-        "kernel.advance": "value gross rate",
+        "kernel.advance": "rate",
+        "kernel.quiet": "value gross",
         "coordinator.memory": "factor pair inverse rate",
     },
     "instruments": {
         "kernel.ledger": "position",
         "kernel.orders": "live",
         "kernel.margin": "mark value",
-        "kernel.advance": "mark value bar",
+        "kernel.advance": "bar",
+        "kernel.quiet": "mark value",
         "kernel.matching": "bar volume_left path open first second close high low open_time close_time",
         "kernel.quotes": "bar volume_left path open first second close high low open_time close_time quote_row bid ask bid_left ask_left "
         "ask_open ask_first ask_second ask_close",
@@ -198,6 +200,7 @@ OWNERS: dict[str, dict[str, str]] = {
     },
     "feeds": {
         "kernel.advance": "row",
+        "kernel.quiet": "row",
         "coordinator.memory": "instrument execution timeframe n kind open_time close_time open high low close volume day_last ask_open "
         "ask_high ask_low ask_close bid_size ask_size",
         "strategy.desk": "silent",
@@ -211,7 +214,8 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.quotes": "cursor",
         "kernel.ledger": "n_entries n_lot_closes n_lots open_lots",
         "kernel.digest": "fold_at",
-        "kernel.advance": "n_equity now instant event_read bars peak trough drawdown drawdown_peak liquidating fault fault_a equity_next",
+        "kernel.advance": "now instant event_read liquidating fault fault_a",
+        "kernel.quiet": "now instant n_equity peak trough drawdown drawdown_peak equity_next",
         "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size",
         "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop t_trail t_trail_unit t_take t_loss "
         "t_display t_after",
@@ -227,7 +231,7 @@ OWNERS: dict[str, dict[str, str]] = {
         "coordinator.checkpoint": "instant",
         "order_manager.manager": "room trading_state",
         "strategy.desk": "mask t_tif stop_at",
-        "strategy.compiled": "mask params state indicators driver t_rule t_tag t_expire",
+        "strategy.compiled": "mask fused params state indicators driver t_rule t_tag t_expire",
         "strategy.schedule": "mask driver room t_rule t_tag t_tif t_type",
     },
 }
@@ -243,7 +247,7 @@ COMPUTED: dict[str, str] = {
 
 RAW: dict[str, set[str]] = {
     "pack_into": {"order_manager.manager"},
-    "store_int64": {"kernel.advance"},
+    "store_int64": {"kernel.quiet"},
 }
 """Stores past the records: the ticket as one run of words, and the equity curve."""
 
