@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "src"
 README = ROOT / "README.md"
-PAGES = (README, ROOT / "docs" / "trades.md")
+PAGES = (README, ROOT / "docs" / "trades.md", ROOT / "docs" / "order_manager.md")
 HEAVY = ("numba", "numpy", "pandas", "polars", "pyarrow")
 
 BLOCK = re.compile(r"<!-- run -->\n```python\n(?P<code>.*?)```\n(?:\n*```text\n(?P<output>.*?)```\n)?", re.DOTALL)

@@ -119,7 +119,7 @@ def _go_on(
     if quiet:
         logging.getLogger("fillwright").setLevel(logging.ERROR)
     from fillwright.coordinator.continuing import run_of
-    from fillwright.coordinator.runner import saved
+    from fillwright.coordinator.starting import saved
 
     one = run_of(checkpoint, overrides, base)
     folder = Path(one.config.run.out) if out is None and one.config.run.out is not None else out

@@ -9,7 +9,8 @@ from pathlib import Path
 from fillwright.config.load import overridden
 from fillwright.config.schema import Config
 from fillwright.coordinator import checkpoint as checkpoints
-from fillwright.coordinator.runner import Run, saved
+from fillwright.coordinator.runner import Run
+from fillwright.coordinator.starting import saved
 from fillwright.data.load import load_market
 from fillwright.data.market import Market
 from fillwright.result import Result

@@ -66,6 +66,29 @@ class Snapshot:
         return tuple(found)
 
 
+class Outside:
+    """Watches the outside of one run while it advances; ``changes`` says in words what was changed meanwhile, each thing once."""
+
+    def __init__(self, market: Market, subject: type | None, strict: bool) -> None:
+        self.changes: list[str] = []
+        self._of = market, subject, strict
+        self._before: Snapshot | None = None
+
+    def begin(self) -> None:
+        """From now on what changes is the run's doing."""
+        self._before = self._now(0)
+
+    def look(self, subscribers: int = 0) -> None:
+        """Note what differs from the beginning."""
+        assert self._before is not None
+        found = self._before.changes(self._now(subscribers))
+        self.changes += [change for change in found if change not in self.changes]
+
+    def _now(self, subscribers: int) -> Snapshot:
+        market, subject, strict = self._of
+        return Snapshot(market, subject, subscribers, whole=strict)
+
+
 def _numpy_state() -> object:
     module = sys.modules.get("numpy.random")
     if module is None:

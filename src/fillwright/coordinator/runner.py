@@ -13,38 +13,32 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import Any, Self
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
 
 from fillwright._version import __version__
 from fillwright.broker import Terms, lower
-from fillwright.config.load import Loaded, load_config
 from fillwright.config.schema import Config
-from fillwright.config.shorthand import Shorthand, apply_shorthand
 from fillwright.coordinator import checkpoint as checkpoints
 from fillwright.coordinator.checkpoint import Cuts, instant_after
 from fillwright.coordinator.fingerprint import input_fingerprint, journal_fingerprint
 from fillwright.coordinator.interrupt import listening
-from fillwright.coordinator.isolation import Snapshot
+from fillwright.coordinator.isolation import Outside
 from fillwright.coordinator.memory import check_prices, lay_out, sampling
 from fillwright.coordinator.origin import DECLARED, Origin, facts_of
 from fillwright.coordinator.watch import audit
 from fillwright.data.fx import FxSource, rate_sources
-from fillwright.data.load import load_market
 from fillwright.data.market import Market
 from fillwright.data.zones import When, parse_when
-from fillwright.errors import ConfigError, FillwrightError, RunFailed, RunInterrupted, StrategyError, UsageError
+from fillwright.errors import FillwrightError, RunFailed, RunInterrupted, StrategyError, UsageError
 from fillwright.journal import KINDS, TRADE_KINDS, Journal, Names, RunRecord, Scales, Tables
 from fillwright.kernel import state as kernel_state
 from fillwright.kernel.advance import advance, finish
 from fillwright.model.books import postings_of
 from fillwright.model.codes import OrderEvent, OrderStatus, RunState
+from fillwright.order_manager import OrderManager
 from fillwright.result import Result
-from fillwright.strategies import Builder, build, resolve
 from fillwright.strategy.base import Strategy
 from fillwright.strategy.desk import Desk
 from fillwright.strategy.driver import Driver
@@ -100,6 +94,8 @@ class Run:
         self._callback: Callable[..., Any] | None = None
         self._origin: Origin | None = None
         self._pausable = self.config.run.checkpoint.file is not None
+        self._outside = Outside(market, self._subject, self.config.run.isolation == "strict")
+        self._by_hand = False
         self._repeating = False
         self._taken: str | None = None  # data time of the checkpoint in run.checkpoint.file
         self._folder: str | None = None  # that paths of the configuration are relative to
@@ -144,6 +140,18 @@ class Run:
         if self._error is not None:
             self._leave()
 
+    @property
+    def orders(self) -> OrderManager:
+        """The order manager of a paused run of a :class:`Strategy`, for tests and for orders by hand: they are decided at the instant
+        that has just passed, as in its callbacks. The result says that there were some, and no checkpoint can be taken any more.
+        """
+        if self.state is not RunState.PAUSED or not isinstance(self._driver, Desk):
+            raise UsageError("orders by hand are placed in a paused run of a Strategy", remedy="run.until(time) pauses it")
+        if not self._by_hand:
+            self._warnings.append("orders could be placed by hand while the run was paused")
+        self._by_hand = True
+        return self._driver.orders
+
     def checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Write a paused run down, in place of the checkpoint that may be there; UsageError where that cannot be done."""
         if self.state is not RunState.PAUSED:
@@ -152,10 +160,12 @@ class Run:
                 remedy="run.until(time) pauses it; a strategy asks with self.checkpoint()",
             )
         memory = self._memory
-        assert memory is not None and self._before is not None
+        assert memory is not None
+        if self._by_hand:
+            raise UsageError("a checkpoint cannot be taken once orders were placed by hand", remedy="place them in a strategy")
+        self._outside.look()
         recall = self._driver.recall()
-        changes = self._before.changes(Snapshot(self.market, self._subject, 0))
-        facts = facts_of(self._driver, recall, [change for change in changes if change.startswith(_OUTSIDE)])
+        facts = facts_of(self._driver, recall, [change for change in self._outside.changes if change.startswith(_OUTSIDE)])
         facts |= {
             "market": self.market.digest,
             "config": self.config.canonical(),
@@ -176,7 +186,7 @@ class Run:
         started = time.perf_counter()
         if self.state is RunState.CREATED:
             self._subscribed = len(self.journal)
-            self._before = Snapshot(self.market, self._subject, 0, whole=self.config.run.isolation == "strict")
+        self._outside.begin()
         try:
             if self.state is RunState.CREATED:
                 self._prepare()
@@ -189,6 +199,7 @@ class Run:
             self._advance(len(instants) if last is None else instant_after(last, instants, self.market.instruments[0]), progress)
             if last is not None:
                 self.state = RunState.PAUSED
+                self._outside.look()
                 return
             self.state = RunState.CLOSING
             self._close()
@@ -209,7 +220,8 @@ class Run:
         """What the run came to; raises the error that ended it, with that as its ``result``."""
         strict = self.config.run.isolation == "strict"
         self._warnings += self._driver.notes
-        changes = self._before.changes(Snapshot(self.market, self._subject, len(self.journal), whole=strict))
+        self._outside.look(len(self.journal))
+        changes = self._outside.changes
         self._warnings += [f"isolation: {change} during the run" for change in changes]
         if changes and strict and self._error is None:
             self._fail(
@@ -504,7 +516,8 @@ class Run:
 
     def _input(self) -> str:
         origin = {} if self._origin is None else self._origin.identity
-        return input_fingerprint(self.config, self.market, self._driver.describe() | origin)
+        by_hand = {"by_hand": True} if self._by_hand else {}
+        return input_fingerprint(self.config, self.market, self._driver.describe() | origin | by_hand)
 
     def _sampled(self, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Instants at which an execution feed had a row, of each interval the last: those at which equity is stored."""
@@ -522,79 +535,3 @@ class Run:
             number = found // every
             found = found[np.append(number[1:] != number[:-1], True)]
         return found[:count]
-
-
-def run(
-    strategy: Strategy | Driver,
-    market: Market,
-    config: Config | None = None,
-    *,
-    progress: bool = False,
-    **shorthand: Unpack[Shorthand],
-) -> Result:
-    """Run a strategy, or ready-made arrays, on a market.
-
-    ``config`` is the whole configuration; the keywords (``cash=100_000, commission="0.1%", slippage="2bp"`` …) are the common keys of
-    it and win over it. Raises UsageError for what does not fit together, RunFailed (with ``.result``) for a run that did not end.
-    A result folder is written when ``out`` is given.
-    """
-    effective = apply_shorthand(config, shorthand) if shorthand else (config or Config())
-    return saved(Run(strategy, market, effective), progress, effective.run.out)
-
-
-def run_config(path: str | Path, overrides: Sequence[str] = (), out: str | Path | None = None, progress: bool = False) -> Result:
-    """Run what a configuration file says; what ``fillwright run`` does. ``out`` wins over ``run.out``."""
-    strategy, market, loaded = read_config(path, overrides)
-    try:
-        one = Run(build(strategy, market), market, loaded.config)
-    except UsageError as error:
-        raise _in_file(loaded, error) from error.__cause__
-    one._warnings += loaded.warnings
-    one._folder = str(Path(path).resolve().parent)
-    return saved(one, progress, loaded.config.run.out if out is None else out)
-
-
-def read_config(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Strategy | Builder, Market, Loaded]:
-    """What a configuration file runs: strategy (or the function of the market that makes it), market, and the file's settings."""
-    loaded = load_config(path, overrides)
-    base = Path(path).resolve().parent
-    if loaded.config.strategy is None:
-        remedy = "strategy: {name: sma_cross, params: {fast: 10, slow: 30}}"
-        raise ConfigError("there is no strategy", where=f"{path}: strategy", remedy=remedy)
-    try:
-        strategy = resolve(loaded.config.strategy.name, loaded.config.strategy.params, base)
-    except UsageError as error:
-        raise _in_file(loaded, error, "strategy.params") from error.__cause__
-    try:
-        return strategy, load_market(loaded.config, base), loaded
-    except UsageError as error:
-        raise _in_file(loaded, error) from error.__cause__
-
-
-def _in_file(loaded: Loaded, error: UsageError, key: str = "") -> UsageError:
-    """The error with its place in the configuration file, where it is about a key of it."""
-    about = error.where or key
-    if about in loaded.lines:
-        error.where = f"{loaded.place(about)}: {about}"
-    return error
-
-
-def saved(one: Run, progress: bool, out: str | os.PathLike[str] | None) -> Result:
-    """Execute with a progress bar; write the folder also when the run fails."""
-    report = "html" in one.config.report.formats
-    try:
-        result = _with_progress(one) if progress else one.execute()
-    except RunFailed as error:
-        if out is not None and isinstance(getattr(error, "result", None), Result):
-            error.result.save(out, overwrite=True, report=False)  # type: ignore[attr-defined]
-        raise
-    if out is not None:
-        result.save(out, overwrite=True, report=report)
-    return result
-
-
-def _with_progress(one: Run) -> Result:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(one.config.run.name, total=len(one.market.instants))
-        return one.execute(lambda done, total: bar.update(task, completed=done, total=total))

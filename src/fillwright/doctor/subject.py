@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fillwright.config.schema import Config
-from fillwright.coordinator.runner import read_config
+from fillwright.coordinator.starting import read_config
 from fillwright.data.market import Market
 from fillwright.errors import UsageError
 from fillwright.strategies import Builder, build

@@ -18,6 +18,33 @@ _HEAD = """\
 The one door for orders. A strategy calls it through its own methods (`self.buy(...)`); what a call means is in
 [execution rules](execution_rules.md) §2. Calls return at once with the order as our own checks left it: `DENIED` with a reason, or
 `PENDING_NEW` on its way to the broker. A call that makes no sense is a `UsageError` that says what to write.
+
+## From a test, or by hand
+
+A run that is paused hands out its order manager: an order is then decided at the instant that has just passed, as in a callback.
+
+<!-- run -->
+```python
+import fillwright as fw
+
+market = fw.make_bars(10, seed=1, timeframe="1d")
+run = fw.Run(fw.Strategy(), market)  # decides nothing by itself
+run.until("2020-01-04")
+order = run.orders.buy("MADE", 10, limit=101, take_profit=103)
+print(order)
+run.until("2020-01-06")
+print(order, "at", order.average_price)
+print(order.take_profit)
+result = run.execute()
+print(result.trades.loc[0, "exit_reason"])
+```
+
+```text
+Order(0: BUY 10 MADE LIMIT, PENDING_NEW, filled 0)
+Order(0: BUY 10 MADE LIMIT, FILLED, filled 10) at 101.0
+Order(1: SELL 10 MADE LIMIT, FILLED, filled 10)
+target
+```
 """
 
 _LIFE = """\

@@ -336,6 +336,11 @@ class Desk:
             if name in type(self.strategy)._states:
                 setattr(self.strategy, name, unpack(plain, recall.arrays, lambda number: Order(self._manager, number)))
 
+    @property
+    def orders(self) -> OrderManager:
+        """The order manager of the run."""
+        return self._manager
+
     # -- in the run ------------------------------------------------------------------------------------------------------
 
     def attach(self, state: State) -> Callable[..., Any]:
