@@ -202,3 +202,48 @@ def test_published_take_profits(shared: Path) -> None:
         fills = result.record.tables["fills"]
         assert fills["price"].tolist() == [100, round(100 * price)]
         assert fills["instant"].tolist() == [moment("09:31"), moment(f"09:{31 + bar}")]
+
+
+def test_what_is_over_is_left_out_of_a_group() -> None:
+    """An order that a limit refuses is no fault of the caller: the others of the group are linked, and the answer says so."""
+    answers = []
+
+    class Three(fw.Strategy):
+        def on_bar(self, bar: Any) -> None:
+            if bar.index == 0:
+                low, refused, high = self.buy("X", 1, limit=50), self.buy("X", 9, limit=51), self.buy("X", 1, stop=500)
+                assert refused.status is fw.OrderStatus.DENIED
+                answers.append(self.oco(low, refused, high))
+                answers.append(self.oco(low, high))
+
+    result = fw.run(Three(), market(BARS), fw.Config.from_dict({"limits": {"max_order_quantity": 5}}))
+    assert answers == [False, True]
+    assert result.record.tables["orders"]["oco_id"].tolist() == [0, -1, 0]
+
+
+class Grouped(fw.Strategy):
+    """Compiled: one order more where oco answers what it should."""
+
+    @fw.compiled
+    def on_bar(ctx, p, s):  # type: ignore[no-untyped-def]
+        if ctx.row == 0:
+            one = ctx.buy(1, limit=50.0)
+            with_refused = ctx.oco(one, ctx.buy(9, limit=51.0))
+            if with_refused == 0 and ctx.oco(one, ctx.buy(1, stop=500.0)) == 1:
+                ctx.buy(1, limit=52.0)
+
+
+class Twice(fw.Strategy):
+    """Compiled: an order with itself."""
+
+    @fw.compiled
+    def on_bar(ctx, p, s):  # type: ignore[no-untyped-def]
+        one = ctx.buy(1, limit=50.0)
+        ctx.oco(one, one)
+
+
+def test_a_compiled_group_answers_alike() -> None:
+    result = fw.run(Grouped(), market(BARS), fw.Config.from_dict({"limits": {"max_order_quantity": 5}}))
+    assert result.record.tables["orders"]["oco_id"].tolist() == [0, -1, 0, -1]
+    with pytest.raises(fw.StrategyError, match="cannot cancel each other"):
+        fw.run(Twice(), market(BARS))

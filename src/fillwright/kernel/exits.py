@@ -101,25 +101,30 @@ def _join(s, a, b):  # type: ignore[no-untyped-def]
 
 @jit
 def _is_linkable(order):  # type: ignore[no-untyped-def]
-    """Whether an order may be one of a group: alive, the strategy's own, free or waiting for another; no leg of a reversal."""
-    return is_live(order) and order["flags"] & ENGINE == 0 and (order["flags"] & HELD == 0 or order["waits"] == AFTER)
+    """Whether an order may be one of a group: the strategy's own, free or waiting for another; no leg of a reversal."""
+    return order["flags"] & ENGINE == 0 and (order["flags"] & HELD == 0 or order["waits"] == AFTER)
 
 
 @entry("int64(int64, int64, int64)")
 def link(address, a, b):  # type: ignore[no-untyped-def]
-    """One of orders a and b cancels the other; the group of either takes in the other. 1 = done, 0 = they cannot be linked (any more).
+    """One of orders a and b cancels the other; the group of either takes in the other. ``oco_id`` is the lowest number of the group.
 
-    Both are alive, of one instrument, no exits of an entry, and not in two groups. ``oco_id`` is the lowest number of the group.
+    Returns 1, or 0 where one of them is over or was no order, or -1 for what never can be linked: orders of two instruments, exits of
+    an entry, members of two groups, an order with itself.
     """
     s = state_at(address)
+    if min(a, b) < 0 or max(a, b) >= s["n_orders"]:
+        return 0
     order = order_at(s, a)
     other = order_at(s, b)
     alike = order["symbol"] == other["symbol"] and order["strategy"] == other["strategy"]
     exits = order["waits"] == FOLLOWS or other["waits"] == FOLLOWS
     if a == b or exits or not alike or not _is_linkable(order) or not _is_linkable(other):
+        return -1
+    if not is_live(order) or not is_live(other):
         return 0
     if order["oco_next"] >= 0 and other["oco_next"] >= 0:
-        return 1 if order["oco_id"] == other["oco_id"] else 0
+        return 1 if order["oco_id"] == other["oco_id"] else -1
     if other["oco_next"] >= 0:
         _join(s, b, a)
     else:

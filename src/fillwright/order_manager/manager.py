@@ -212,19 +212,20 @@ class OrderManager:
             live &= orders["tag"] == self._codes[0].get(tag, -2)
         return sum(self.cancel(Order(self, int(number))) for number in np.flatnonzero(live))
 
-    def oco(self, *orders: Order) -> None:
+    def oco(self, *orders: Order) -> bool:
         """One cancels the other: the first of these orders that is filled cancels the others, a partial fill makes them smaller.
 
-        They are alive, of one instrument and no exits of an entry; orders of earlier callbacks may be among them, and one that is in such a
-        group already takes the others into it; else a UsageError.
+        They are of one instrument and no exits of an entry, else a UsageError; orders of earlier callbacks may be among them, and one that
+        is in such a group already takes the others into it. One that is over, or was refused, is left out: then the answer is False.
         """
-        numbers = [order.id for order in orders]
+        numbers = [order.id for order in orders if not order.is_done]
         for one, other in zip(numbers, numbers[1:]):
-            if int(exits.link(self._address, one, other)) == 0:
+            if int(exits.link(self._address, one, other)) < 0:
                 raise UsageError(
                     f"orders {one} and {other} cannot cancel each other",
-                    remedy="give self.oco two or more live orders of one instrument, not exits of an entry, each of one group at most",
+                    remedy="give self.oco two or more orders of one instrument, not exits of an entry, each of one group at most",
                 )
+        return len(numbers) == len(orders)
 
     def replace(
         self, order: Order, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None,

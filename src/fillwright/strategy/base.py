@@ -250,9 +250,9 @@ class Strategy:
         """Bring every position to zero."""
         self._orders.close_all()
 
-    def oco(self, *orders: Order) -> None:
+    def oco(self, *orders: Order) -> bool:
         """One cancels the other: see :meth:`OrderManager.oco`."""
-        self._orders.oco(*orders)
+        return self._orders.oco(*orders)
 
     def cancel_all(self, symbol: str | None = None, *, side: Literal["buy", "sell"] | None = None, tag: str | None = None) -> int:
         """Ask for the cancel of every live order (of a symbol, of a side, with a tag)."""

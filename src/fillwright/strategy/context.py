@@ -170,7 +170,10 @@ class Context:
         raise NotImplementedError
 
     def oco(self, one: int, other: int) -> int:
-        """One of two orders, by their numbers, cancels the other. 1 = done, 0 = they can not be linked."""
+        """One of two orders, by their numbers, cancels the other. 1 = done, 0 = one of them is over or was refused.
+
+        ValueError for what never can be linked: orders of two instruments, exits of an entry, members of two groups.
+        """
         raise NotImplementedError
 
     def replace(

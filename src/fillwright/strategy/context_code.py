@@ -388,6 +388,16 @@ def _value(e: _Emitter, handle: Any, back: Any) -> Any:
     return e.where(e.known(address, wanted), lambda: e.value_at(address, wanted), _nan())
 
 
+def _oco(e: _Emitter, one: Any, other: Any) -> Any:
+    answer = e.call("link", [e.address, one, other])
+    e.fail(
+        e.builder.icmp_signed("<", answer, e.word(0)),
+        ValueError,
+        "these orders cannot cancel each other: give two of one instrument, not exits of an entry, each of one group at most",
+    )
+    return answer
+
+
 def _cancel(e: _Emitter, order: Any) -> Any:
     known = e.builder.icmp_unsigned("<", order, e.scalar("n_orders"))
     return e.where(known, lambda: e.call("cancel", [e.address, order]), e.word(0))
@@ -465,7 +475,7 @@ _CALL: dict[str, Callable[..., Any]] = {
     "cancel_all": _cancel_all(False),
     "cancel_everything": _cancel_all(True),
     "replace": _replace,
-    "oco": lambda e, one, other: e.call("link", [e.address, one, other]),
+    "oco": _oco,
     "order_number": lambda e, order, what: e.call("order_number", [e.address, order, what], types.float64),
     "order_code": lambda e, order, what: e.call("order_code", [e.address, order, what]),
     "symbol": lambda e, number: e.load(e.element(e.table("symbols"), number), 0),
