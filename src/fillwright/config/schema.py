@@ -529,6 +529,8 @@ def plain_values(value: Any, *, given_only: bool = False, number: Callable[[Deci
 
     With ``given_only`` without what was left to its default; ``number`` says what a decimal becomes.
     """
+    if value is None or type(value) in (str, int, bool):
+        return value
     if isinstance(value, BaseModel):
         fields = _fields(type(value))
         if given_only:  # the tag of a union says which form it is, so it is never left out

@@ -16,7 +16,7 @@ import numpy as np
 
 from fillwright.data.market import Market, is_sealed
 
-_SAMPLE_WORDS = 256
+_SAMPLE_WORDS = 64
 _SAMPLE_FEEDS = 8
 _NOT_LOADED = object()
 """Global state of a module that nobody has used yet: it begins differently in every process, so there is nothing to keep."""

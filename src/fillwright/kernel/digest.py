@@ -1,6 +1,6 @@
 """The journal's fingerprint: 64 bits over every canonical record and the stored equity, folded while the records are warm.
 
-A table is a stream of 64-bit words; four lanes of multiply and mix take two words each of a block of eight. Only whole blocks are
+A table is a stream of 64-bit words; four lanes of multiply and rotate take two words each of a block of eight. Only whole blocks are
 folded as the stream grows, so that the result does not depend on when that was; what is left over is folded at the end.
 """
 
@@ -15,7 +15,6 @@ from fillwright.model.columns import ORDERS, SCHEMA_VERSION
 
 _U = np.uint64
 _MULTIPLIER = _U(0xBF58476D1CE4E5B9)
-_SECOND = _U(0x94D049BB133111EB)
 _ORDER_WORDS = np.int64(ORDERS.packed.itemsize // 8)
 _CANONICAL_WORDS = np.int64(ORDERS.packed_words)
 _START = _U(SCHEMA_VERSION)
@@ -32,8 +31,9 @@ def _stir(h, word):  # type: ignore[no-untyped-def]
 
 @jit
 def _mix(h, first, second):  # type: ignore[no-untyped-def]
-    h = (h ^ _U(first)) * _MULTIPLIER + _U(second) * _SECOND
-    return h ^ (h >> _U(32))
+    # rotated, so that a difference in the second word cannot be undone by an equal one in the word that comes next
+    h = (h ^ _U(first)) * _MULTIPLIER + _U(second)
+    return (h << _U(29)) | (h >> _U(35))
 
 
 @jit
