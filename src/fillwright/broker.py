@@ -168,10 +168,10 @@ def _lots(value: Decimal | None, instrument: Instrument, what: str) -> int:
 
 def _terms_of(config: Config, instruments: Sequence[Instrument]) -> tuple[InstrumentTerms, ...]:
     """Terms of each instrument; made once for all that count prices and quantities in the same units."""
-    made: dict[tuple[int, int, bool], InstrumentTerms] = {}
+    made: dict[tuple[int, int, int], InstrumentTerms] = {}
     terms = []
     for instrument in instruments:
-        units = (instrument.price_decimals, instrument.quantity_decimals, instrument.tick > 0)
+        units = (instrument.price_decimals, instrument.quantity_decimals, instrument.tick)
         if units not in made:
             made[units] = _instrument_terms(config, instrument)
         terms.append(made[units])
@@ -196,17 +196,30 @@ def _instrument_terms(config: Config, instrument: Instrument) -> InstrumentTerms
             fees["fee_min"] = whole(commission.minimum, money, f"{where}.minimum")
         if commission.maximum is not None:
             fees["fee_max"] = whole(commission.maximum, money, f"{where}.maximum")
-    if slippage.model == "ticks" and slippage.ticks and not instrument.tick:
-        raise ConfigError(
-            f"slippage in ticks, but {instrument.symbol} has no tick",
-            where="costs.slippage",
-            remedy=f"set instruments.{instrument.symbol}.tick, or use slippage: {{model: rate, rate: 2bp}}",
-        )
+    if slippage.model == "ticks" and slippage.ticks:
+        _tick_of(instrument, "slippage in ticks", "costs.slippage")
     return InstrumentTerms(
         **fees,
         slip_rate=_rate(slippage.rate, "costs.slippage.rate") if slippage.model == "rate" else 0,
         slip_ticks=slippage.ticks if slippage.model == "ticks" else 0,
-        through=whole(config.execution.limit_through, instrument.price_scale, f"execution.limit_through ({instrument.symbol})"),
+        through=_through(config.execution.limit_through, instrument),
         max_position=_lots(config.limits.max_position_quantity, instrument, "limits.max_position_quantity"),
         max_order=_lots(config.limits.max_order_quantity, instrument, "limits.max_order_quantity"),
     )
+
+
+def _through(distance: Decimal | str, instrument: Instrument) -> int:
+    """Price units of ``execution.limit_through``."""
+    if isinstance(distance, Decimal):
+        return whole(distance, instrument.price_scale, f"execution.limit_through ({instrument.symbol})")
+    return int(distance.split()[0]) * _tick_of(instrument, f"{distance} through a limit", "execution.limit_through")
+
+
+def _tick_of(instrument: Instrument, what: str, where: str) -> int:
+    if not instrument.tick:
+        raise ConfigError(
+            f"{what}, but {instrument.symbol} has no tick",
+            where=where,
+            remedy=f"set instruments.{instrument.symbol}.tick, or state it as a price or rate",
+        )
+    return instrument.tick

@@ -257,6 +257,22 @@ def test_what_cannot_be_counted_is_refused_with_the_smallest_step(settings: dict
     assert "smallest step" in (caught.value.remedy or "")
 
 
+def test_through_is_a_price_or_ticks_of_each_instrument() -> None:
+    coarse, fine, without = Instrument("X", price_decimals=2, tick=25), Instrument("X", price_decimals=4, tick=1), Instrument("X")
+    ticks: dict[str, Any] = {"execution": {"limit_through": "2 ticks"}}
+    assert [terms(ticks, instrument).instruments[0].through for instrument in (coarse, fine)] == [50, 2]
+    price: dict[str, Any] = {"execution": {"limit_through": "0.02"}}
+    assert [terms(price, instrument).instruments[0].through for instrument in (coarse, fine, without)] == [2, 200, 20_000]
+    with pytest.raises(fw.ConfigError, match="2 ticks through a limit, but X has no tick"):
+        terms(ticks, without)
+
+
+def test_instruments_of_the_same_decimals_have_ticks_of_their_own() -> None:
+    config = fw.Config.from_dict({"version": 1, "execution": {"limit_through": "1 tick"}})
+    two = (Instrument("X", price_decimals=2, tick=25), Instrument("Y", price_decimals=2, tick=1))
+    assert [own.through for own in lower(config, two).instruments] == [25, 1]
+
+
 def test_slippage_in_ticks_needs_a_tick() -> None:
     with pytest.raises(fw.ConfigError, match="X has no tick") as caught:
         terms({"costs": {"slippage": {"model": "ticks", "ticks": 1}}}, Instrument("X"))

@@ -83,6 +83,29 @@ def test_the_same_settings_written_otherwise_are_equal() -> None:
     assert len({one, two}) == 1
 
 
+def test_durations_that_may_be_left_out_read_back_too() -> None:
+    given = {"execution": {"max_age": "5s"}, "run": {"equity_every": "90s"}, "limits": {"max_orders_interval": "1h"}}
+    view = Config.from_dict(given).canonical()
+    assert (view["execution"]["max_age"], view["run"]["equity_every"]) == ("5s", "90s")
+    assert Config.from_dict(view) == Config.from_dict(given)
+    assert Config.from_dict({}).canonical()["execution"]["max_age"] is None
+
+
+def test_a_distance_of_price_is_a_number_or_ticks() -> None:
+    forms = {
+        "2 ticks": ("2 ticks", " 2ticks ", "2 tick"),
+        "1 tick": ("1 tick", "1 ticks"),
+        "0.02": (0.02, "0.020", Decimal("0.02")),
+    }
+    for canonical, written in forms.items():
+        for value in written:
+            config = Config.from_dict({"execution": {"limit_through": value}})
+            assert config.canonical()["execution"]["limit_through"] == canonical
+            assert Config.from_dict(config.canonical()) == config
+    for value in (-0.01, "-1 ticks", "two ticks", "1.5 ticks", "2 ticks more"):
+        assert "execution.limit_through" in message({"execution": {"limit_through": value}})
+
+
 def test_fingerprint_leaves_out_what_changes_no_result() -> None:
     base = Config.from_dict(FULL)
     other = copy.deepcopy(FULL)

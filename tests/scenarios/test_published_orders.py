@@ -99,3 +99,20 @@ def test_stops_that_look_at_closes_and_fill_a_part_of_the_volume(shared: Path) -
         assert int(fill["quantity"]) == abs(int(lots))
         impact = Decimal(str(row["close"])) * Decimal("0.1") * (Decimal(50) / 2000) ** 2
         assert Decimal(int(fill["price"])).scaleb(-2) + int(fill["side"]) * impact == Decimal(price)
+
+
+def test_a_part_of_the_volume_of_the_bar(shared: Path) -> None:
+    """As above: 3 x 0.1 x (5 / 200)^2 = 0.0001875 is the source's impact. The second minute has no bar, so nothing fills."""
+    expected = case(shared, "zip-001")["expected"]
+    bars = "09:30 3 3 3 3 1\n09:31 3.0 3.15 2.85 3.0 200"
+    found = play(bars, "09:30 buy 100", execution={"path": "close_only", "participation": "2.5%"})
+    (fill,) = found.record.tables["fills"]
+    (published,) = expected["fills"]
+    impact = Decimal(3) * Decimal("0.1") * (Decimal(5) / 200) ** 2
+    assert (int(fill["quantity"]), Decimal(int(fill["price"])).scaleb(-2) + impact) == (
+        published["qty"],
+        Decimal(published["price"]),
+    )
+    (order,) = found.record.tables["orders"]
+    assert int(order["quantity"] - order["cum_quantity"]) == expected["remaining"]
+    assert found.status(0) == "EXPIRED END_OF_DATA"

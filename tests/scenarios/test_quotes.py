@@ -237,6 +237,39 @@ def test_a_part_of_a_print() -> None:
     ]
 
 
+# -- prints beside quotes ----------------------------------------------------------------------------------------------------------
+
+ORDERS = "09:31 buy 10 limit 98\n09:31 sell 10 stop 96.50\n09:32 buy 5 take_profit 103 stop_loss 90\n09:33 sell 3"
+BESIDE = prints("09:31:30 97\n09:32 90\n09:32:30 120\n09:33:59 80\n09:34:10 130")
+
+
+def test_prints_beside_quotes_are_only_seen() -> None:
+    """They go through every limit and stop there is."""
+    alone = quotes(FALL_AND_RISE)
+    latency = {"execution": {"latency": "10s"}}
+    for settings in ({}, latency):
+        with_prints, without = play(alone + BESIDE, ORDERS, **settings), play(alone, ORDERS, **settings)
+        assert with_prints.fills == without.fills != []
+        assert with_prints.equity == without.equity
+
+
+def test_an_order_given_at_a_print_trades_with_the_quote_that_stands() -> None:
+    found = play(quotes(FALL_AND_RISE) + BESIDE, "09:31:30 buy 10")
+    assert found.fills == ["09:31:30 standing buy 10 @ 101.00 fee 0"]
+
+
+def test_beside_quote_bars_prints_are_the_finest_data() -> None:
+    found = play(quote_bars(BID_BARS, 1) + BESIDE, "09:31 buy 10\n09:32 buy 10")
+    assert (found.status(0), found.fills) == ("DENIED NO_PRICE_YET", ["09:32:30 print buy 10 @ 120.00 fee 0"])
+
+
+def test_prints_that_are_marked_are_what_orders_trade_on() -> None:
+    times, rows = table("09:31 100\n09:32 97\n09:33 99")
+    marked = fw.read_prints({"time": times, "price": np.array([row[0] for row in rows])}, tz="UTC", instrument=X, execution=True)
+    found = play(quotes(FALL_AND_RISE) + marked, "09:31 buy 10 limit 98")
+    assert found.fills == ["09:32 print buy 10 @ 97.00 fee 0"]
+
+
 # -- published --------------------------------------------------------------------------------------------------------------------
 
 AUDUSD = Instrument("AUDUSD", price_decimals=5, tick=1)

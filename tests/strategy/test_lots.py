@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import fillwright as fw
+from fillwright.verify import verify_folder
 from scenarios.table import market
 
 BARS = "09:31 100\n09:32 100\n09:33 120\n09:34 110\n09:35 130\n09:36 130"
@@ -82,7 +84,7 @@ def test_short_lots_are_listed_with_signs() -> None:
     assert [(lot.quantity, lot.cost, lot.price) for lot in seen] == [(-4.0, -400.0, 100.0)]
 
 
-def test_a_lot_that_is_not_open_is_a_denied_order() -> None:
+def test_a_lot_that_is_not_open_is_a_denied_order(tmp_path: Path) -> None:
     found: list[Any] = []
 
     def names_an_unknown_one(strategy: fw.Strategy) -> None:
@@ -93,6 +95,8 @@ def test_a_lot_that_is_not_open_is_a_denied_order() -> None:
     assert result.certificate.ok
     assert closes(result) == []
     assert found == [(fw.OrderStatus.DENIED, fw.Reason.LOT_NOT_OPEN)]
+    verification = verify_folder(result.save(tmp_path / "run"))
+    assert verification.ok, verification.text()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def settings(number: int, lookahead: bool, name: str) -> dict[str, Any]:
             "latency": ("0ms", "30s", "90min")[number % 3],
             "participation": (None, "0.1", "0.003")[(number + lookahead) % 3],
             "clamp_to_range": number % 2 == 1,
-            "limit_through": ("0", "0.05")[number % 2],
+            "limit_through": ("0", "1 tick" if name == "tick" else "0.05")[number % 2],
         },
         "orders": {
             "flat_at": ([], ["day_end", "run_end"])[number % 2],

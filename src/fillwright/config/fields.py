@@ -107,6 +107,12 @@ def _at_most(bound: int) -> AfterValidator:
 
 Number = Annotated[Decimal, BeforeValidator(rates.number), _at_least(0), _DECIMAL, Shown("number >= 0")]
 Positive = Annotated[Decimal, BeforeValidator(rates.number), _at_least(0, more=True), _DECIMAL, Shown("number > 0")]
+PriceDistance = Annotated[
+    Decimal | str,
+    BeforeValidator(rates.price_distance),
+    WithJsonSchema({"type": ["number", "string"], "examples": [0.01, "2 ticks"]}),
+    Shown('number >= 0, or "2 ticks"'),
+]
 Leverage = Annotated[Decimal, BeforeValidator(rates.number), _at_least(1), _DECIMAL, Shown("number >= 1")]
 
 CostRate = Annotated[

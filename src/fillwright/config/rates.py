@@ -35,6 +35,7 @@ DURATION_UNITS: dict[str, int] = {
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
 _SESSION = re.compile(r"(\d\d):(\d\d)(?::(\d\d))?\s*-\s*(\d\d):(\d\d)(?::(\d\d))?")
+_TICKS = re.compile(r"(\d{1,9})\s*ticks?")
 _RATE = re.compile(r"(.*?)\s*(%|bps?)", re.IGNORECASE)
 _RATE_SHIFT = {"%": -2, "bp": -4, "bps": -4}
 
@@ -162,6 +163,18 @@ def session_seconds(text: str) -> tuple[int, int]:
     if ends[0] == 86_400 or ends[1] == 0:
         raise ValueError("must open before 24:00 and close after 00:00; around the clock is 00:00-24:00")
     return ends[0], ends[1]
+
+
+def price_distance(value: object) -> Decimal | str:
+    """A distance of price: an exact number, or the text ``2 ticks``."""
+    match = _TICKS.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        count = int(match[1])
+        return f"{count} tick{'' if count == 1 else 's'}"
+    distance = number(value)
+    if distance < 0:
+        raise ValueError("must be at least 0")
+    return distance
 
 
 def session(value: object) -> str:

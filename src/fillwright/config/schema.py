@@ -39,6 +39,7 @@ from fillwright.config.fields import (
     Number,
     Params,
     Positive,
+    PriceDistance,
     Seed,
     Session,
     Share,
@@ -50,6 +51,7 @@ from fillwright.config.fields import (
     Whole,
     YearlyRate,
     Zone,
+    marks,
 )
 from fillwright.config.policies import Limits, Orders, Sizing
 from fillwright.config.section import Section
@@ -337,8 +339,11 @@ class Execution(Section):
         "Largest part of a bar's volume that orders may take. null = no cap.", Decimal("0.1"), unit="fraction of volume"
     )
     latency: Duration = _leaf("Time from the decision to the broker.", 0, unit="duration")
-    limit_through: Number = _leaf(
-        "How far the market must trade beyond a limit price before the order fills; 0 = touch.", Decimal(0), unit="quote currency"
+    limit_through: PriceDistance = _leaf(
+        "How far the market must trade beyond a limit price before a resting order fills: a price, or ticks of the instrument as text "
+        '("1 tick"); 0 = touch.',
+        Decimal(0),
+        unit="quote currency, or ticks",
     )
     clamp_to_range: Flag = _leaf("Keep fill prices, with slippage, within the low and high of their bar.", False)
     trigger: Literal["auto", "last", "bid_ask", "mid"] = _leaf(
@@ -521,7 +526,10 @@ class Config(Section):
 @cache
 def _fields(section: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
     """Names of a section's keys, sorted, and whether each is a duration."""
-    return tuple((name, Shown("duration") in field.metadata) for name, field in sorted(section.model_fields.items()))
+    return tuple(
+        (name, Shown("duration") in (*field.metadata, *marks(field.annotation)))
+        for name, field in sorted(section.model_fields.items())
+    )
 
 
 def plain_values(value: Any, *, given_only: bool = False, number: Callable[[Decimal], Any] = rates.plain) -> Any:
@@ -539,7 +547,8 @@ def plain_values(value: Any, *, given_only: bool = False, number: Callable[[Deci
         result = {}
         for name, is_duration in fields:
             leaf = getattr(value, name)
-            result[name] = rates.duration_text(leaf) if is_duration else plain_values(leaf, given_only=given_only, number=number)
+            as_text = is_duration and isinstance(leaf, int)
+            result[name] = rates.duration_text(leaf) if as_text else plain_values(leaf, given_only=given_only, number=number)
         return result
     if isinstance(value, Mapping):
         return {name: plain_values(value[name], given_only=given_only, number=number) for name in sorted(value)}

@@ -345,7 +345,7 @@ def _choose_execution(names: Sequence[str], ordered: Sequence[Feed]) -> set[int]
             raise DataError(f"{name} has {len(marked)} execution feeds", remedy="mark one source with execution: true")
         if not allowed:
             raise DataError(f"{name} has no execution feed", remedy="take execution: false from one of its sources")
-        # of moments, quotes are what orders trade on; prints beside them fill resting limits
+        # of moments, quotes are what orders trade on; prints beside them are only seen
         quotes = [index for index in allowed if ordered[index].kind == "quotes"]
         chosen.add((marked or quotes or allowed)[0])
     return chosen

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from fillwright.kernel._codes import OrderType, SizeMode, TrailUnit
+from fillwright.kernel._codes import OffTick, OrderType, SizeMode, TrailUnit
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.exits import link
 from fillwright.kernel.intake import NO_ROOM, cancel, submit, submit_targets
@@ -28,6 +28,7 @@ from fillwright.kernel.state import (
     state_at,
     uint8_at,
 )
+from fillwright.model.instrument import PRICE_TOLERANCE
 
 HEADER = ("offsets", "instruments", "sizes", "actions", "mode", "scratch")
 """A schedule: addresses of int64[instants + 1], int32[cells], int64[cells] and uint8[cells], the size mode of all cells, and the
@@ -164,8 +165,24 @@ def _nearest(value, scale):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _order_price(price, scale):  # type: ignore[no-untyped-def]
+def distance(price, scale):  # type: ignore[no-untyped-def]
+    """Whole units nearest to the distance of a trail."""
     units = _nearest(price, scale)
+    if units <= 0:
+        raise ValueError("the distance of a trail must be positive")
+    return units
+
+
+@jit
+def order_price(s, instrument, price):  # type: ignore[no-untyped-def]
+    """Price units of an order price. One between two units (by more than a relative 1e-12) of an instrument with a tick is minus the upper
+    one, for ``orders.off_tick`` to decide; the nearest one where it says ``nearest`` or there is no tick."""
+    scale = float(instrument["price_scale"])
+    units = _nearest(price, scale)
+    exact = price * scale
+    strict = instrument["tick"] > 0 and s["off_tick"] != OffTick.NEAREST
+    if strict and exact > 0.0 and abs(exact - units) > exact * PRICE_TOLERANCE:
+        return -math.ceil(exact)
     if units <= 0:
         raise ValueError("a limit or stop must be positive")
     return units
@@ -194,11 +211,13 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
         whole = _nearest(size, float(RATE_SCALE))
     s["t_limit"] = 0
     s["t_stop"] = 0
-    if has_limit(kind):
-        s["t_limit"] = _order_price(limit, float(instrument["price_scale"]))
+    if kind == OrderType.TRAILING_STOP_LIMIT:
+        s["t_limit"] = distance(limit, float(instrument["price_scale"]))
+    elif has_limit(kind):
+        s["t_limit"] = order_price(s, instrument, limit)
     trails = kind == OrderType.TRAILING_STOP or kind == OrderType.TRAILING_STOP_LIMIT
     if has_stop(kind) and not (trails and stop != stop):
-        s["t_stop"] = _order_price(stop, float(instrument["price_scale"]))
+        s["t_stop"] = order_price(s, instrument, stop)
     s["t_instrument"] = i
     s["t_side"] = side
     s["t_size_mode"] = mode
@@ -218,18 +237,17 @@ def extend(address, i, side, trail, unit, take, loss, display, after):  # type: 
     """
     s = state_at(address)
     instrument = instrument_at(s, i)
-    scale = float(instrument["price_scale"])
     s["t_trail_unit"] = unit
     s["t_trail"] = 0
     if unit == TrailUnit.PRICE:
-        s["t_trail"] = _order_price(trail, scale)
+        s["t_trail"] = distance(trail, float(instrument["price_scale"]))
     elif unit == TrailUnit.TICKS:
-        s["t_trail"] = _order_price(trail, 1.0)
+        s["t_trail"] = distance(trail, 1.0)
     elif unit == TrailUnit.RATE:
-        s["t_trail"] = _order_price(trail, float(RATE_SCALE))
-    s["t_take"] = 0 if take != take else _order_price(take, scale)
-    s["t_loss"] = 0 if loss != loss else _order_price(loss, scale)
-    if s["t_take"] != 0 and s["t_loss"] != 0 and side * (s["t_take"] - s["t_loss"]) <= 0:
+        s["t_trail"] = distance(trail, float(RATE_SCALE))
+    s["t_take"] = 0 if take != take else order_price(s, instrument, take)
+    s["t_loss"] = 0 if loss != loss else order_price(s, instrument, loss)
+    if s["t_take"] != 0 and s["t_loss"] != 0 and side * (abs(s["t_take"]) - abs(s["t_loss"])) <= 0:
         raise ValueError("a buy takes its profit above, a sell below its stop_loss")
     s["t_display"] = 0
     if display == display:

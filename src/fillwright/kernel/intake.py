@@ -52,6 +52,7 @@ from fillwright.kernel.models import (
     trailing_stop,
     trigger_side,
     value,
+    whole_price,
 )
 from fillwright.kernel.orders import (
     add_pending,
@@ -141,12 +142,12 @@ def _sized_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
     worth = price
     if mode == SizeMode.RISK:
         if has_limit(s["t_type"]) and s["t_trail_unit"] == 0:
-            price = s["t_limit"]
+            price = abs(s["t_limit"])
         elif has_stop(s["t_type"]) and s["t_stop"] != 0:
-            price = s["t_stop"]
+            price = abs(s["t_stop"])
         elif s["t_side"] < 0:
             price = instrument["mark"] - slippage(instrument, instrument["mark"])
-        worth = s["t_side"] * (price - s["t_loss"])
+        worth = s["t_side"] * (price - abs(s["t_loss"]))
     return _lots_for(s, i, worth, price, _money_of(s, mode, size))
 
 
@@ -208,12 +209,14 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     if order["trail_unit"] != 0:
         _place_trail(instrument, order)
     if has_limit(order["type"]):
-        price = fix_tick(s, instrument, order["limit_price"], side > 0)
+        price = s["t_limit"] if s["t_limit"] < 0 else order["limit_price"]
+        price = fix_tick(s, instrument, price, side > 0)
         if price == 0:
             return deny(s, o, Reason.OFF_TICK, NOTHING, NOTHING)
         order["limit_price"] = price
     if has_stop(order["type"]):
-        price = fix_tick(s, instrument, order["stop_price"], trigger_side(order) < 0)
+        price = s["t_stop"] if s["t_stop"] < 0 else order["stop_price"]
+        price = fix_tick(s, instrument, price, trigger_side(order) < 0)
         if price == 0:
             return deny(s, o, Reason.OFF_TICK, NOTHING, NOTHING)
         order["stop_price"] = price
@@ -281,9 +284,9 @@ def _place(s, intent):  # type: ignore[no-untyped-def]
     order["expire_at"] = s["t_expire"]
     order["lot_id"] = s["t_lot"] - 1
     if has_limit(s["t_type"]):
-        order["limit_price"] = s["t_limit"]
+        order["limit_price"] = whole_price(s["t_limit"], order["side"] < 0)
     if has_stop(s["t_type"]):
-        order["stop_price"] = s["t_stop"]
+        order["stop_price"] = whole_price(s["t_stop"], order["side"] < 0)
         order["trail_offset"] = s["t_trail"]
         order["trail_unit"] = s["t_trail_unit"]
         order["exit_reason"] = _exit_of(s["t_type"])

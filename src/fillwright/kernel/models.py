@@ -147,16 +147,24 @@ def on_tick(price, tick, up):  # type: ignore[no-untyped-def]
 
 
 @jit
+def whole_price(price, up):  # type: ignore[no-untyped-def]
+    """Price units of a ticket's price. One that lies between two units is there as minus the upper one: that, or the one below."""
+    if price >= 0:
+        return price
+    return -price if up else max(-price - 1, 1)
+
+
+@jit
 def fix_tick(s, instrument, price, down):  # type: ignore[no-untyped-def]
-    """An order price brought to the tick by ``orders.off_tick``; 0 = refused."""
+    """A ticket's price brought to the tick by ``orders.off_tick``; 0 = refused."""
     tick = instrument["tick"]
-    if tick <= 1 or price % tick == 0:
+    if price >= 0 and (tick <= 1 or price % tick == 0):
         return price
     if s["off_tick"] == OffTick.REJECT:
         return 0
     if s["off_tick"] == OffTick.NEAREST:
         return max((price + tick // 2) // tick * tick, tick)
-    return on_tick(price, tick, not down)
+    return on_tick(whole_price(price, not down), tick, not down)
 
 
 @jit

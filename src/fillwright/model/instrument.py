@@ -20,6 +20,9 @@ MAX_EXACT_INTEGER = 2**53
 RATE_SCALE = 10**9
 """Fractions and rates are whole numbers of 10^-9."""
 
+PRICE_TOLERANCE = 1e-12
+"""An order price this close (relatively) to a whole price unit is on it: 1.1 x 100 is 110.00000000000001."""
+
 FX_SCALE = 10**12
 """Exchange rates are whole numbers of 10^-12 base currency per unit of the other."""
 

@@ -88,8 +88,8 @@ def order_type(terms: Terms, tif: int) -> OrderType:
 
 
 def check_exits(side: int, take_profit: int, stop_loss: int) -> None:
-    """Price units of an entry's exits (0 = none) lie on the right sides of each other."""
-    if take_profit and stop_loss and side * (take_profit - stop_loss) <= 0:
+    """Prices of an entry's exits as a ticket has them (0 = none) lie on the right sides of each other."""
+    if take_profit and stop_loss and side * (abs(take_profit) - abs(stop_loss)) <= 0:
         above, below = ("take_profit", "stop_loss") if side > 0 else ("stop_loss", "take_profit")
         raise UsageError(f"{above} must be above {below}", remedy="a buy takes its profit above, a sell below its stop_loss")
 

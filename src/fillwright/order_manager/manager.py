@@ -23,7 +23,18 @@ from fillwright.model.codes import Action, OrderStatus, OrderType, SizeMode, Tim
 from fillwright.model.instrument import RATE_SCALE, Instrument
 from fillwright.model.lifecycle import TERMINAL
 from fillwright.model.order_terms import Terms, check_exits, distance, flags_of, is_plain, order_type
-from fillwright.order_manager.units import Number, Tif, expiry, positive, split, tif_code, to_lots, to_rate, to_units
+from fillwright.order_manager.units import (
+    Number,
+    Tif,
+    expiry,
+    positive,
+    split,
+    tif_code,
+    to_lots,
+    to_order_price,
+    to_rate,
+    to_units,
+)
 from fillwright.order_manager.views import OpenLot, Order
 
 _PACK = struct.Struct(f"={len(TICKET)}q").pack_into
@@ -62,6 +73,7 @@ class OrderManager:
         self._index = {instrument.symbol: k for k, instrument in enumerate(instruments)}
         self._lot_scale = [instrument.quantity_scale for instrument in instruments]
         self._price_scale = [instrument.price_scale for instrument in instruments]
+        self._keeps_between = [instrument.tick > 0 and config.orders.off_tick != "nearest" for instrument in instruments]
         memory: Any = state._scalars.view(np.uint8)
         self._buffer = memoryview(memory)
         self._address = state.address
@@ -319,7 +331,8 @@ class OrderManager:
             stop = self._price(i, terms.touch, "touch")
         if terms.trail is not None:
             trail = distance(terms.trail, self._price_scale[i])
-            limit = self._price(i, terms.trail_limit, "trail_limit")
+            far = terms.trail_limit
+            limit = 0 if far is None else positive(to_units(far, self._price_scale[i]), "trail_limit", far)
         lot = 0 if terms.lot is None else self._lot(terms.lot)
         shown = 0
         if terms.display is not None:
@@ -448,9 +461,11 @@ class OrderManager:
             raise UsageError(f"no symbol {symbol!r} in the market", remedy=f"symbols: {from_known}") from None
 
     def _price(self, i: int, price: Number | None, name: str) -> int:
+        """A price as a ticket has it (see ``kernel.models.whole_price``), 0 where there is none."""
         if price is None:
             return 0
-        return positive(to_units(price, self._price_scale[i]), name, price)
+        units = (to_order_price if self._keeps_between[i] else to_units)(price, self._price_scale[i])
+        return units if units < 0 < price else positive(units, name, price)
 
 
 def _risk(risk: Number | str) -> int:

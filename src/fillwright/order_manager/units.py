@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from fillwright.errors import UsageError
 from fillwright.model.codes import TimeInForce
-from fillwright.model.instrument import RATE_SCALE
+from fillwright.model.instrument import PRICE_TOLERANCE, RATE_SCALE
 
 Number = int | float | Decimal
 Tif = Literal["DAY", "GTC", "GTD", "IOC", "FOK", "OPG", "CLS"]
@@ -40,6 +40,15 @@ def to_units(price: Number, scale: int) -> int:
         return math.floor(price * scale + 0.5)
     except (TypeError, ValueError, ArithmeticError):
         raise UsageError(f"a price, value or weight must be a finite number, got {price!r}") from None
+
+
+def to_order_price(price: Number, scale: int) -> int:
+    """Price units of an order price; of one that lies between two units (a float: by more than a relative 1e-12) minus the upper one."""
+    nearest = to_units(price, scale)
+    exact = price * scale
+    off: Any = abs(exact - nearest)
+    between = off > exact * PRICE_TOLERANCE if isinstance(exact, float) else isinstance(exact, Decimal) and off > 0
+    return -math.ceil(exact) if between and exact > 0 else nearest
 
 
 def to_rate(fraction: Number) -> int:

@@ -40,6 +40,11 @@ PLACES = {
 }
 
 
+OFFERS = {
+    Stage.QUOTE: ("the quote", ""),
+    Stage.STANDING: ("the quote", ""),
+    Stage.PRINT: ("execution.participation", " of the size of the print"),
+}
 MOMENTS = (Stage.QUOTE, Stage.STANDING, Stage.PRINT)
 
 
@@ -212,6 +217,8 @@ def _market(it: Subject, row: View, event: View, bar: Mapping[str, int]) -> Fact
         "why_there": _why(it, row, event),
         "liquidity": _word(row.liquidity),
         "volume_left": offered,
+        "offered": OFFERS.get(row.stage, ("execution.participation", " of the bar's volume")),
+        "is_moment": row.stage in MOMENTS,
         "ambiguous": bool(row.ambiguous),
     }
 
@@ -402,7 +409,7 @@ def _fill_text(facts: Facts) -> Iterator[str]:
     yield f"fill {facts['fill']}: {facts['side']} {facts['quantity']} {facts['symbol']} at {facts['price']} on {facts['time']}"
     yield from _order_lines(facts["order"])
     closed = f", closed {market['bar_closed']}" if market["bar_closed"] else ""
-    yield f"  market: {market['place']} that opened {market['bar_opened']}{closed}"
+    yield f"  market: {market['place']}{', of' if market['is_moment'] else ' that opened'} {market['bar_opened']}{closed}"
     yield f"    {market['why_then']}"
     if market["bar"]:
         volume = f", volume {market['volume']}" if market["volume"] else ""
@@ -411,7 +418,8 @@ def _fill_text(facts: Facts) -> Iterator[str]:
     yield f"    path {market['path']}{way}"
     yield f"    {market['why_there']} ({market['liquidity']})"
     if market["volume_left"] is not None:
-        yield f"    execution.participation left {market['volume_left']} of the bar's volume to it"
+        who, what = market["offered"]
+        yield f"    {who} left {market['volume_left']}{what} to it"
     if market["ambiguous"]:
         yield "    ambiguous: another path through the same bar would have filled differently"
     yield "  price:"

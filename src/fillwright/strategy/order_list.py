@@ -18,6 +18,7 @@ from fillwright.errors import UsageError
 from fillwright.kernel import drivers
 from fillwright.kernel.state import TICKET
 from fillwright.model.codes import OrderType, SizeMode, TimeInForce
+from fillwright.model.instrument import PRICE_TOLERANCE
 from fillwright.strategy import rare_columns
 from fillwright.strategy.frames import TIME_NAMES, Floats, Stamp, TimeAxis
 from fillwright.strategy.schedule import LARGEST, ReadyMade, Schedule, offsets_of, whole_sizes
@@ -59,7 +60,7 @@ class OrderList(ReadyMade):
         self._table = table
 
     def _build(self, market: Market, config: Config) -> Schedule:
-        rows = _Rows(open_table(self._table), market)
+        rows = _Rows(open_table(self._table), market, config.orders.off_tick)
         instruments = rows.symbols()
         instants = rows.instants(instruments, self._stamp)
         tickets = np.zeros((len(instants), len(TICKET)), np.int64)
@@ -87,8 +88,9 @@ class OrderList(ReadyMade):
 class _Rows:
     """The columns of a table of orders, checked one by one."""
 
-    def __init__(self, table: RawTable, market: Market) -> None:
+    def __init__(self, table: RawTable, market: Market, off_tick: str) -> None:
         self.market = market
+        self.off_tick = off_tick
         self.places = table.places
         self.names_of = {_known(name): name for name in table.names}
         unknown = [name for name in self.names_of if name not in COLUMNS]
@@ -234,12 +236,17 @@ class _Rows:
         return lots.astype(np.int64)
 
     def prices(self, name: str, instruments: Ints) -> Ints:
-        """Price units of a column of prices, 0 where there is none."""
+        """A column of prices as tickets have them (see ``kernel.models.whole_price``), 0 where there is none."""
         values = self.numbers(name)
         there = ~np.isnan(values)
         scales = np.array([instrument.price_scale for instrument in self.market.instruments], np.float64)
-        units = np.floor(np.where(there, values, 0.0) * scales[instruments] + 0.5)
-        bad = np.flatnonzero(there & ~((units > 0) & (units < LARGEST)))
+        exact = np.where(there, values, 0.0) * scales[instruments]
+        units = np.floor(exact + 0.5)
+        if self.off_tick != "nearest" and name != "trail_limit":
+            ticks = np.array([instrument.tick for instrument in self.market.instruments])[instruments] > 0
+            between = ticks & (np.abs(exact - units) > exact * PRICE_TOLERANCE) & (exact > 0)
+            units = np.where(between, -np.ceil(exact), units)
+        bad = np.flatnonzero(there & ~((exact > 0) & (units != 0) & (np.abs(units) < LARGEST)))
         if len(bad):
             row = int(bad[0])
             raise self.refuse(
@@ -250,7 +257,7 @@ class _Rows:
     def types(self, limits: Ints, stops: Ints) -> Ints:
         """Type that the limit and stop of each row make."""
         table = np.array([int(kind) for kind in (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)])
-        return table[(limits > 0) + 2 * (stops > 0)]
+        return np.asarray(table[(limits != 0) + 2 * (stops != 0)], np.int64)
 
     def check_types(self, made: Ints) -> None:
         """The type of each row must be what its column says."""

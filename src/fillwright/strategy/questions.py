@@ -13,7 +13,7 @@ import numpy as np
 from fillwright.kernel import intake
 from fillwright.kernel._codes import SizeMode, TrailUnit
 from fillwright.kernel._jit import entry, jit, view_of
-from fillwright.kernel.drivers import lots_of
+from fillwright.kernel.drivers import distance, lots_of, order_price
 from fillwright.kernel.intake import NO_ROOM, submit_targets
 from fillwright.kernel.models import RATE_SCALE
 from fillwright.kernel.orders import is_live
@@ -178,14 +178,13 @@ def _answered(s, answer):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _units(price, scale):  # type: ignore[no-untyped-def]
-    """Price units of a new limit or stop; NaN leaves it as it is."""
-    if price != price:
+def _away(trail, unit, scale):  # type: ignore[no-untyped-def]
+    """The new distance of a trail in its unit; NaN leaves it as it is."""
+    if trail != trail:
         return 0
-    exact = price * scale
-    if not 0.0 < exact < 4.0e18:
-        raise ValueError("a limit or stop must be positive")
-    return math.floor(exact + 0.5)
+    if unit == TrailUnit.TICKS:
+        return distance(trail, 1.0)
+    return distance(trail, float(RATE_SCALE) if unit == TrailUnit.RATE else scale)
 
 
 @entry("int64(int64, int64, float64, float64, float64, float64, int64)")
@@ -201,13 +200,10 @@ def replace(address, o, quantity, limit, stop, trail, unit):  # type: ignore[no-
         lots = lots_of(quantity, float(instrument["lot_scale"]))
         if lots <= 0:
             raise ValueError("a quantity must be positive")
-    scale = float(instrument["price_scale"])
-    away = scale
-    if unit == TrailUnit.TICKS:
-        away = 1.0
-    elif unit == TrailUnit.RATE:
-        away = float(RATE_SCALE)
-    return _answered(s, intake.replace(address, o, lots, _units(limit, scale), _units(stop, scale), _units(trail, away), unit))
+    new_limit = 0 if limit != limit else order_price(s, instrument, limit)
+    new_stop = 0 if stop != stop else order_price(s, instrument, stop)
+    away = _away(trail, unit, float(instrument["price_scale"]))
+    return _answered(s, intake.replace(address, o, lots, new_limit, new_stop, away, unit))
 
 
 @entry("int64(int64, int64)")

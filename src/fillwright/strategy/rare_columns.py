@@ -39,7 +39,7 @@ def fill_rare(rows: _Rows, fields: Mapping[str, Ints], instruments: Ints) -> Non
     fields["t_action"][:] = flags["reduce_only"] * int(Action.REDUCE)
     unusual = (shown > 0) | (words >= 0) | (flags["post_only"] > 0) | np.isin(fields["t_tif"], AUCTIONS)
     for found in prices.values():
-        unusual |= found > 0
+        unusual |= found != 0
     for row in np.flatnonzero(unusual).tolist():
         given: dict[str, Any] = {name: int(found[row]) or None for name, found in prices.items()}
         given |= {name: int(fields[f"t_{name}"][row]) or None for name in ("limit", "stop")}

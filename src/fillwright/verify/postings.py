@@ -63,14 +63,25 @@ def _deposits(audit: Audit, columns: dict[str, Array], money: Array, lots: Array
     wrong = [f"postings.parquet has {len(rows)} rows of deposits, must have {len(must)}"] if len(rows) != len(must) else []
     wrong += [f"postings.parquet row {row} column fill_id: a deposit after fills" for row in rows[rows >= len(must)].tolist()]
     audit.say("postings.deposits", len(rows), wrong)
-    instants = folder["equity"]["instant"]
+    first = _first_instant(folder, rows)
     for row, (code, account, amount) in zip(rows.tolist(), must, strict=False):
         columns["account"][row], columns["currency"][row] = account, code
         columns["strategy"][row] = columns["symbol"][row] = None
         columns["fill_id"][row] = -1
-        if len(instants):
-            columns["instant"][row] = instants[0]
+        if first is not None:
+            columns["instant"][row] = first
         money[row], lots[row] = amount, 0
+
+
+def _first_instant(folder: Folder, deposits: Array) -> int | None:
+    """When the deposits are made: at the first instant of the data, that is of equity. Where equity is stored once an interval, and so
+    perhaps later, the first deposit says when, within that interval; all others must say the same."""
+    stored = folder["equity"]["instant"]
+    if not len(stored) or not len(deposits):
+        return None
+    first, said = int(stored[0]), int(folder["postings"]["instant"][deposits[0]])
+    every = folder.equity_every
+    return said if every and said <= first and said // every == first // every else first
 
 
 def _entry_numbers(fills: Array, money: Array) -> Array:

@@ -6,6 +6,7 @@ The columns, their kinds and whether they are inputs are taken from the metadata
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,8 @@ DECIMALS = ("price", "quantity", "money", "base", "fx")
 
 DIGITS = 18
 FX_DECIMALS = 12
+
+_UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
 
 Array = npt.NDArray[Any]
 
@@ -89,6 +92,7 @@ class Folder:
             self.cash = {str(code): Fraction(str(cash)) for code, cash in self.run["config"]["account"]["initial_cash"].items()}
             self.counters = {str(name): int(count) for name, count in self.run["counters"].items()}
             self.state = str(self.run["state"])
+            self.equity_every = self._sampling()
             self.fx = [None if source is None else int(source["instrument"]) for source in self.run["fx"]]
         except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
             raise CheckFailed(
@@ -108,6 +112,12 @@ class Folder:
         currency = codes.index(facts["quote"])
         ratio = Fraction(facts["multiplier"]) * Fraction(10) ** (self.currencies[currency].decimals - p - q)
         return Instrument(str(facts["symbol"]), p, q, currency, ratio.numerator, ratio.denominator)
+
+    def _sampling(self) -> int:
+        """Length in ns of the intervals of which the last equity is stored, 0 = it is stored at each instant."""
+        every = self.run["config"]["run"]["equity_every"]
+        given = 0 if every is None else duration(str(every))
+        return given or (duration("1min") if 0 in self.run["data"]["timeframes"] else 0)
 
     def _sheet(self, name: str) -> Sheet:
         path = self.path / f"{name}.parquet"
@@ -238,6 +248,14 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CheckFailed("is not a JSON object", where=str(path), remedy="the file was changed; run again")
     return content
+
+
+def duration(text: str) -> int:
+    """ns of ``5ms``; ValueError where it is none."""
+    match = re.fullmatch(r"([0-9.]+)([a-z]+)", text)
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(f"{text!r} is no duration")
+    return int(Fraction(match[1]) * _UNITS[match[2]])
 
 
 def _decimals(value: Any) -> int:

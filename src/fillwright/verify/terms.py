@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from fillwright.errors import CheckFailed
-from fillwright.verify.reading import Folder
+from fillwright.verify.reading import Folder, duration
 
 RATE = 10**9
 SLIPPAGE_MODELS, FEE_MODELS = ("none", "rate", "ticks"), ("none", "rate", "per_unit", "per_order")
-
-_UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
 
 
 @dataclass(frozen=True)
@@ -62,16 +59,16 @@ def _terms(folder: Folder, config: Mapping[str, Any]) -> Terms:
     taker = _scaled(fee.get("rate"), RATE) or 0
     maker = _scaled(fee.get("maker_rate"), RATE)
     amount = _scaled(fee.get("amount"), money) or 0
-    through = Fraction(str(execution["limit_through"]))
+    through = str(execution["limit_through"])
     share = execution["participation"]
     return Terms(
         seed=int(config["run"]["seed"]),
-        latency=_duration(str(execution["latency"])),
+        latency=duration(str(execution["latency"])),
         path=str(execution["path"]),
         lookahead=execution["fill"] == "same_close_lookahead",
         clamp=bool(execution["clamp_to_range"]),
         participation=None if share is None else Fraction(str(share)),
-        through=tuple(int(through * 10**instrument.price_decimals) for instrument in folder.instruments),
+        through=tuple(_through(through, facts) for facts in folder.run["instruments"]),
         tick=tuple(int(facts["tick"]) for facts in folder.run["instruments"]),
         slippage=slippage["model"] if slippage["model"] in SLIPPAGE_MODELS else "",
         slip_rate=_scaled(slippage.get("rate"), RATE) or 0,
@@ -86,12 +83,11 @@ def _terms(folder: Folder, config: Mapping[str, Any]) -> Terms:
     )
 
 
+def _through(text: str, facts: Mapping[str, Any]) -> int:
+    """Price units of a distance of price, or of so many ticks."""
+    count, _, ticks = text.partition(" ")
+    return int(Fraction(count) * (int(facts["tick"]) if ticks else 10 ** int(facts["price_decimals"])))
+
+
 def _scaled(value: Any, scale: int) -> int | None:
     return None if value is None else int(Fraction(str(value)) * scale)
-
-
-def _duration(text: str) -> int:
-    match = re.fullmatch(r"([0-9.]+)([a-z]+)", text)
-    if match is None or match[2] not in _UNITS:
-        raise ValueError(f"{text!r} is no duration")
-    return int(Fraction(match[1]) * _UNITS[match[2]])
