@@ -44,6 +44,7 @@ from reference.scenario import (
     CancelAll,
     Close,
     Command,
+    Faults,
     Order,
     Replace,
     Scenario,
@@ -65,13 +66,38 @@ def random_scenario(seed: int) -> Scenario:
     return build(random.Random(seed), 20, 120)
 
 
+def faulty_scenario(seed: int) -> Scenario:
+    """A random scenario whose broker goes wrong."""
+    return build(random.Random(seed), 20, 120, random.Random(seed + 10**9))
+
+
+def with_faults(rng: random.Random, scenario: Scenario) -> Settings:
+    """Its settings with faults: some of each kind now and then, or one kind nearly always."""
+    names = ("reject", "reject_cancel", "reject_replace", "late_ack", "lost_ack", "duplicate", "reorder", "outage")
+    chances = {name: rng.choice((0, 0, RATE // 20, RATE // 4)) for name in names}
+    if rng.random() < 0.3 or not any(chances.values()):
+        chances = {rng.choice(names): RATE * 9 // 10}
+    instants = scenario.instants
+    outages = []
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        start = rng.choice(instants) - rng.choice((0, 1_000, 30 * SECOND))
+        outages.append((start, start + rng.choice((1_000, MINUTE, 7 * MINUTE, NIGHT))))
+    faults = Faults(
+        **chances,
+        late_by=rng.choice((1, SECOND, MINUTE, 5 * MINUTE + 1)),
+        outage_length=rng.choice((SECOND, MINUTE, 3 * MINUTE + 7)),
+        outages=tuple(outages),
+    )
+    return replace(scenario.settings, faults=faults, ask_after=rng.choice((1, SECOND, 30 * SECOND, MINUTE, 10 * MINUTE)))
+
+
 def scenarios(least: int = 3, most: int = 30) -> st.SearchStrategy[Scenario]:
     """Hypothesis strategy of (smaller) scenarios; numbers of instants."""
     return st.randoms(use_true_random=False).map(lambda rng: build(rng, least, most))
 
 
-def build(rng: random.Random, least: int, most: int) -> Scenario:
-    """A scenario from any source of chance."""
+def build(rng: random.Random, least: int, most: int, wrong: random.Random | None = None) -> Scenario:
+    """A scenario from any source of chance; with a second source faults are chosen from it."""
     world = World(rng)
     world.choose_instruments()
     bars = world.choose_bars(least, most)
@@ -80,6 +106,8 @@ def build(rng: random.Random, least: int, most: int) -> Scenario:
         bars = [world.as_kind(number, feed) for number, feed in enumerate(bars)]
         settings = with_quotes(rng, settings, any(feed[0].is_moment for feed in bars))
     scenario = Scenario(world.instruments, bars, settings, {})
+    if wrong:
+        scenario = replace(scenario, settings=with_faults(wrong, scenario))
     Trader(rng, scenario, world).fill_flow()
     return scenario
 

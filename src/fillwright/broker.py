@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
+from fillwright.config.faults import Faults
 from fillwright.config.rates import EXACT
 from fillwright.config.schema import Config
 from fillwright.errors import ConfigError
@@ -30,6 +31,37 @@ class InstrumentTerms:
     through: int = 0
     max_position: int = NO_LIMIT
     max_order: int = NO_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class FaultTerms:
+    """What goes wrong: chances in 10^-9, ns, and outages as (start, end) in words, which are on the clock of the first instrument."""
+
+    reject: int = 0
+    reject_cancel: int = 0
+    reject_replace: int = 0
+    late_ack: int = 0
+    late_by: int = 60_000_000_000
+    lost_ack: int = 0
+    duplicate: int = 0
+    reorder: int = 0
+    outage: int = 0
+    outage_length: int = 3_600_000_000_000
+    outages: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether anything can go wrong."""
+        chances = (
+            self.reject,
+            self.reject_cancel,
+            self.reject_replace,
+            self.late_ack,
+            self.lost_ack,
+            self.duplicate,
+            self.reorder,
+        )
+        return any((*chances, self.outage, self.outages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +103,8 @@ class Terms:
     mark_by: codes.MarkBy = codes.MarkBy.AUTO
     max_age: int = NO_LIMIT
     equity_every: int = 0
+    faults: FaultTerms = FaultTerms()
+    ask_after: int = 30_000_000_000
 
     @property
     def policies(self) -> bool:
@@ -151,6 +185,27 @@ def _lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
         mark_by=codes.MarkBy[account.mark.upper()],
         max_age=_count(execution.max_age),
         equity_every=0 if config.run.equity_every is None else int(config.run.equity_every),
+        faults=_faults(execution.faults),
+        ask_after=int(orders.status_request_after),
+    )
+
+
+def _faults(faults: Faults) -> FaultTerms:
+    def chance(name: str) -> int:
+        return whole(getattr(faults, name), RATE_SCALE, f"execution.faults.{name}")
+
+    return FaultTerms(
+        reject=chance("reject"),
+        reject_cancel=chance("reject_cancel"),
+        reject_replace=chance("reject_replace"),
+        late_ack=chance("late_ack"),
+        late_by=int(faults.late_by),
+        lost_ack=chance("lost_ack"),
+        duplicate=chance("duplicate_report"),
+        reorder=chance("reorder_reports"),
+        outage=chance("outage"),
+        outage_length=int(faults.outage_length),
+        outages=tuple((outage.start, outage.end) for outage in faults.outages),
     )
 
 

@@ -50,7 +50,7 @@ TRADE_KINDS: Mapping[int, Kind] = {
 
 _TABLES = {table.name: table for table in TABLES}
 
-RECORDED = ("orders", "order_events", "fills", "postings", "lot_closes", "lots")
+RECORDED = ("orders", "order_events", "reports", "fills", "postings", "lot_closes", "lots")
 """Tables of a run's record."""
 
 FX_DECIMALS = 12
@@ -123,7 +123,7 @@ class Tables(Mapping[str, Records]):
     """Record arrays of a run by table, made from the kernel's packed ones when they are first asked for; postings from the entries."""
 
     def __init__(self, state: State) -> None:
-        self._packed = {name: state.table(name) for name in ("orders", "order_events", "fills", "entries", "lot_closes", "lots")}
+        self._packed = {name: state.table(name) for name in ("orders", "order_events", "reports", "fills", "entries", "lot_closes", "lots")}
         self._made: dict[str, Records] = {}
 
     def __getitem__(self, name: str) -> Records:

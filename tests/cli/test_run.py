@@ -39,7 +39,9 @@ class Raises(fw.Strategy):
             raise ValueError("no such luck")
         self.target(bar.symbol, 10 if bar.close > bar.open else -10)
 '''
-TABLES = ("equity", "fills", "lot_closes", "marks", "order_events", "orders", "positions", "postings", "trade_events", "trades")
+TABLES = (
+    "equity", "fills", "lot_closes", "marks", "order_events", "orders", "positions", "postings", "reports", "trade_events", "trades",
+)  # fmt: skip
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

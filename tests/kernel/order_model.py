@@ -16,6 +16,8 @@ ALIVE = (S.PENDING_NEW, *WORKING)
 PAUSED = (S.SUSPENDED, S.DONE_FOR_DAY)
 OPEN = (*ALIVE, *PAUSED)
 LATE = (S.CANCELED, S.EXPIRED)
+SAID = (S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED)
+"""Ends that the broker tells of: until that is heard, requests are sent."""
 BUSTS = (E.BUST, E.BUST_ALL)
 
 
@@ -67,11 +69,11 @@ def possible(order: Order, move: Move) -> bool:
         fits = 0 < move.lots < order.cum if event is E.BUST else 0 < move.lots == order.cum
         return fits and status in (S.PARTIALLY_FILLED, S.FILLED, *PAUSED, *LATE)
     if event in (E.CANCEL_REQUEST, E.REPLACE_REQUEST):
-        return status in OPEN or (unknown and event is E.CANCEL_REQUEST)
+        return status in (*OPEN, *SAID) or (unknown and event is E.CANCEL_REQUEST)
     if event is E.CANCEL_REJECT:
         return order.cancels > 0 and not unknown
     if event is E.REPLACE_REJECT:  # our own checks refuse a request before it is sent
-        return order.replaces > 0 and not unknown if move.answer else status in OPEN
+        return order.replaces > 0 and not unknown if move.answer else status in (*OPEN, *SAID)
     if event is E.REPLACE:  # exits grow with their entry unasked
         asked = order.replaces > 0 if move.answer else status in WORKING
         return asked and status in (*WORKING, *PAUSED) and move.quantity > order.cum

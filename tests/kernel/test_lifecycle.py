@@ -8,8 +8,10 @@ from fillwright.model.codes import FIX_STATUS, OrderEvent, OrderStatus
 from fillwright.model.lifecycle import ILLEGAL, MATRIX, TERMINAL, TRANSITIONS, WORKING
 
 S, E = OrderStatus, OrderEvent
-LATE = {E.FILL_PART, E.FILL_ALL, E.CANCEL_REJECT, E.REPLACE_REJECT, E.BUST, E.BUST_ALL}
-"""What may still be heard of an order that has ended."""
+LATE = {
+    E.FILL_PART, E.FILL_ALL, E.CANCEL_REQUEST, E.CANCEL_REJECT, E.REPLACE_REQUEST, E.REPLACE_REJECT, E.BUST, E.BUST_ALL,
+}  # fmt: skip
+"""What may still be heard of an order that has ended, or asked by who has not heard of it."""
 
 
 def test_the_matrix_is_the_table() -> None:

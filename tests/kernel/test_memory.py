@@ -12,9 +12,9 @@ from coordinator.worlds import Alternate, fingerprint, minutes, python
 from fillwright.coordinator import runner
 from fillwright.coordinator.memory import lay_out
 from fillwright.kernel import state as kernel_state
-from fillwright.kernel.state import GROWING, State
+from fillwright.kernel.state import BOUNDED, GROWING, OF_REPORTS, State
 from oracle import harness
-from strategies import random_scenario
+from strategies import faulty_scenario, random_scenario
 
 GROWN: list[str] = []
 
@@ -32,10 +32,18 @@ def stingy(monkeypatch: pytest.MonkeyPatch) -> None:
         return state
 
     def grow(self: State) -> None:
-        for name, extra in zip(GROWING, kernel_state.needs(self.scalars), strict=True):
-            wanted = int(self.scalars[f"n_{name}"]) + int(extra)
-            if wanted > int(self.scalars[f"{name}_cap"]):
-                self._allocate(name, wanted)
+        wanted = {
+            name: int(self.scalars[f"n_{name}"]) + int(extra)
+            for name, extra in zip(BOUNDED, kernel_state.needs(self.scalars), strict=True)
+        }
+        take(self, wanted)
+        if self.scalars["faults"]:
+            take(self, dict(zip(OF_REPORTS, kernel_state.report_needs(self.scalars), strict=True)))
+
+    def take(state: State, wanted: dict[str, int]) -> None:
+        for name, rows in wanted.items():
+            if rows > int(state.scalars[f"{name}_cap"]):
+                state._allocate(name, int(rows))
                 GROWN.append(name)
 
     monkeypatch.setattr(harness, "lay_out", small)
@@ -48,6 +56,7 @@ def stingy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_growth_keeps_results(stingy: None) -> None:
     for seed in range(6):
         assert harness.difference(random_scenario(seed)) == ""
+        assert harness.difference(faulty_scenario(seed)) == ""
     assert set(GROWN) >= set(GROWING) - {"commands"}
     assert len(GROWN) > 200
 

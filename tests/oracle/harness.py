@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
-from fillwright.broker import InstrumentTerms, Terms
+from fillwright.broker import FaultTerms, InstrumentTerms, Terms
+from fillwright.coordinator.agreement import check_agreement, close
 from fillwright.coordinator.memory import lay_out
 from fillwright.data.fx import FxSource
 from fillwright.data.kinds import ASK_COLUMNS, KINDS, SIZE_COLUMNS
@@ -18,10 +19,12 @@ from fillwright.data.market import Feed, Market, build_market
 from fillwright.journal import Tables
 from fillwright.kernel import exits, intake
 from fillwright.kernel._jit import JIT_OFF
-from fillwright.kernel.advance import advance, finish
+from fillwright.kernel.advance import advance
 from fillwright.kernel.state import DONE, GROW, TICKET, WANTS_BARS, State
 from fillwright.model import columns
-from fillwright.model.codes import Action, OrderFlag, OrderStatus, OrderType, SizeMode, TimeInForce
+from fillwright.model.codes import Action, OrderFlag, OrderType, SizeMode, TimeInForce
+from fillwright.model.lifecycle import TERMINAL
+from fillwright.order_manager.told import Told
 from fillwright.strategy.desk import Callback
 from reference import engine
 from reference.scenario import (
@@ -29,6 +32,7 @@ from reference.scenario import (
     CancelAll,
     Close,
     Command,
+    Faults,
     Journal,
     Order,
     Scenario,
@@ -41,8 +45,7 @@ from reference.scenario import (
 
 Row = Mapping[str, int]
 
-TABLES = (columns.ORDER_EVENTS, columns.FILLS, columns.LOT_CLOSES, columns.POSTINGS, columns.ORDERS)
-LIVE = (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+TABLES = (columns.ORDER_EVENTS, columns.REPORTS, columns.FILLS, columns.LOT_CLOSES, columns.POSTINGS, columns.ORDERS)
 NOT_COMPARED: dict[str, frozenset[str]] = {}
 """Columns by table that the engines need not agree on."""
 
@@ -67,6 +70,10 @@ class _Play:
             self.error = error
             return 1
         return 0
+
+    def statuses(self) -> np.ndarray:
+        """The states of all orders, as far as they are known."""
+        return Told(self.state).statuses if self.state.scalars["faults"] else self.state.table("orders")["status"]
 
     def ticket(self, **fields: int) -> None:
         s = self.state.scalars
@@ -117,7 +124,7 @@ class _Play:
         elif isinstance(command, CancelAll):
             for order in orders:
                 meant = command.instrument in (None, int(order["symbol"])) and command.side in (0, int(order["side"]))
-                if order["status"] in LIVE and meant:
+                if int(self.statuses()[order["order_id"]]) not in TERMINAL and meant:
                     self.call(intake.cancel, int(order["order_id"]))
         elif command.order_id < len(orders):
             if isinstance(command, Cancel):
@@ -127,10 +134,9 @@ class _Play:
                 self.call(intake.replace, command.order_id, command.quantity, command.limit, command.stop, *trail)
 
 
-def run_engine(scenario: Scenario) -> Journal:
-    """Run the scenario through the engine: the kernel as every driver reaches it."""
+def play_out(scenario: Scenario, market: Market) -> State:
+    """The memory of a run of the scenario through the engine: the kernel as every driver reaches it."""
     settings = scenario.settings
-    market = market_of(scenario)
     fx = [None if source is None else FxSource(*source) for source in settings.fx]
     state = lay_out(market, terms_of(scenario), fx)
     s = state.scalars
@@ -142,10 +148,18 @@ def run_engine(scenario: Scenario) -> Journal:
     if play.error is not None:
         raise play.error
     assert outcome == DONE, f"outcome {outcome}, fault {s['fault']} {s['fault_a']} {s['fault_b']}"
-    finish(state.address)
+    close(state)
+    check_agreement(state, "")
     assert s["fault"] == 0, f"fault {s['fault']}: {s['fault_a']} {s['fault_b']}"
     assert s["open_lots"] == np.count_nonzero(state.table("lots")["remaining"])
-    tables = Tables(state)
+    return state
+
+
+def run_engine(scenario: Scenario) -> Journal:
+    """The journal of such a run."""
+    settings, market = scenario.settings, market_of(scenario)
+    state = play_out(scenario, market)
+    s, tables = state.scalars, Tables(state)
     counters = {name: int(s[name]) for name in ("intents", "no_change")}
     every, instants = settings.equity_every, market.instants
     if every:
@@ -212,7 +226,19 @@ def terms_of(scenario: Scenario) -> Terms:
         mark_by=x.mark_by,
         max_age=some(x.max_age),
         equity_every=x.equity_every,
+        faults=FaultTerms(**as_terms(x.faults)) if x.faults else FaultTerms(),
+        ask_after=x.ask_after,
     )
+
+
+def as_terms(faults: Faults) -> dict[str, object]:
+    """Faults as the engine's parameters: outages are named in words there."""
+    times = {"outages": tuple((_words(start), _words(end)) for start, end in faults.outages)}
+    return {field.name: getattr(faults, field.name) for field in fields(faults)} | times
+
+
+def _words(time: int) -> str:
+    return f"{np.datetime64(time // 1000, 'us')}+00:00"
 
 
 def market_of(scenario: Scenario) -> Market:

@@ -5,9 +5,11 @@ Section numbers are those of ``docs/execution_rules.md``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as column
+from typing import TYPE_CHECKING
 
 from fillwright.model.codes import (
     AccountType,
@@ -34,6 +36,9 @@ from fillwright.model.codes import (
 from fillwright.model.lifecycle import TERMINAL, TRANSITIONS
 from reference.books import Books, muldiv
 from reference.scenario import RATE, Bar, Journal, Scenario
+
+if TYPE_CHECKING:
+    from reference.manager import Manager
 
 PENDING = OrderFlag.PENDING_CANCEL | OrderFlag.PENDING_REPLACE
 
@@ -182,6 +187,8 @@ class Broker:
     now: int = 0
     next: int = 0  # index in working of the order that a walk comes to next
     trading_state: TradingState = TradingState.ACTIVE
+    manager: Manager | None = None  # of a run with faults
+    arrived: Counter[int] = column(default_factory=Counter)  # commands of each order that have reached the broker
 
     def __post_init__(self) -> None:
         self.settings = self.scenario.settings
@@ -235,7 +242,8 @@ class Broker:
         order.status = TRANSITIONS[before, event]
         if reason:
             order.reason = reason
-        if event in (OrderEvent.CANCEL, OrderEvent.CANCEL_REJECT):
+        another = event is OrderEvent.CANCEL_REJECT and any(c.order is order and c.what == "cancel" for c in self.queue)
+        if event in (OrderEvent.CANCEL, OrderEvent.CANCEL_REJECT) and not another:
             order.flags &= ~OrderFlag.PENDING_CANCEL
         ends = order.done and before not in TERMINAL
         if ends:
@@ -397,6 +405,8 @@ class Broker:
         order, time = command.order, command.arrived_at
         if command.what != "new" and order in self.working and not order.done:
             self.expire(order, time)
+        if self._turned_away(command):
+            return
         if command.what == "new":
             if not order.done:
                 self._arrive_new(order, time)
@@ -407,6 +417,41 @@ class Broker:
                 self.happen(order, OrderEvent.CANCEL, time, Reason.CANCELED_BY_USER)
         else:
             self._arrive_replace(order, command)
+
+    def send(self, command: Queued) -> None:
+        """A command sets out; one that would arrive in an outage arrives at its end."""
+        if self.manager:
+            command.arrived_at = self.manager.line.after(command.arrived_at)
+            if command.what == "new":
+                command.order.arrived_at = command.arrived_at
+        self.queue.append(command)
+
+    def _turned_away(self, command: Queued) -> bool:
+        """Whether the broker refuses it, for no reason of ours (§10)."""
+        order, manager = command.order, self.manager
+        if manager is None:
+            return False
+        k, faults = self.arrived[order.order_id], manager.faults
+        self.arrived[order.order_id] += 1
+        a, chance, event = {
+            "new": (16, faults.reject, OrderEvent.REJECT),
+            "cancel": (17, faults.reject_cancel, OrderEvent.CANCEL_REJECT),
+            "replace": (18, faults.reject_replace, OrderEvent.REPLACE_REJECT),
+        }[command.what]
+        if order.done or not manager.line.happens(a, order.order_id, k, chance):
+            return False
+        if command.what == "replace":
+            order.asked -= 1
+            if not order.asked:
+                order.flags &= ~OrderFlag.PENDING_REPLACE
+        self.happen(order, event, command.arrived_at, Reason.BROKER_REJECTED)
+        return True
+
+    def seems_done(self, order: Live) -> bool:
+        """Whether an order is done as far as its manager knows."""
+        if self.manager is None:
+            return order.done
+        return order.order_id in self.manager.known and self.manager.known[order.order_id].over
 
     def expire(self, order: Live, time: int) -> None:
         """End an order whose last time lies before a time."""

@@ -81,7 +81,7 @@ class Desk:
             case Cancel():
                 self._cancel(command.order_id)
             case CancelAll():
-                for order in self.broker.live:
+                for order in [order for order in self.broker.orders if not self.broker.seems_done(order)]:
                     if command.instrument in (None, order.symbol) and command.side in (0, order.side):
                         self._cancel(order.order_id)
             case Replace():
@@ -195,7 +195,7 @@ class Desk:
                 leg.order_id, leg.quantity, leg.size = len(self.broker.orders), order.quantity, order.quantity
                 self.broker.orders.append(leg)
                 self.broker.happen(leg, OrderEvent.SUBMIT, self.broker.now)
-                self.broker.queue.append(Queued("new", leg, leg.arrived_at))
+                self.broker.send(Queued("new", leg, leg.arrived_at))
             order.exits = exits
             if order.parent:
                 order.parent.waiting.append(order)
@@ -291,7 +291,7 @@ class Desk:
         for lots, (reason, *numbers) in shrinks:
             order.quantity = lots
             broker.happen(order, OrderEvent.SHRINK, now, reason, (numbers[0], numbers[1]))
-        broker.queue.append(Queued("new", order, order.arrived_at))
+        broker.send(Queued("new", order, order.arrived_at))
         return True
 
     def _check(self, order: Live, position: int, shrinks: list[tuple[int, Refusal]]) -> Refusal | None:
@@ -313,7 +313,7 @@ class Desk:
             return Reason.OFF_TICK, 0, 0
         if order.quantity == 0:
             return Reason.ZERO_QUANTITY, 0, 0
-        whole, left = order.quantity, -order.side * self.limits.projected(order.symbol)
+        whole, left = order.quantity, -order.side * self.limits.projected(order.symbol, order)
         if OrderFlag.REDUCE_ONLY in order.flags and not order.held and left < whole:
             order.quantity = left
             shrinks.append((left, (Reason.SHRUNK_TO_POSITION, whole, left)))
@@ -390,15 +390,16 @@ class Desk:
         """The strategy's own order of that number, unless it is done."""
         known = 0 <= number < len(self.broker.orders)
         order = self.broker.orders[number] if known else None
-        return None if order is None or order.done or OrderFlag.ENGINE in order.flags else order
+        return None if order is None or self.broker.seems_done(order) or OrderFlag.ENGINE in order.flags else order
 
     def _cancel(self, number: int) -> None:
         order = self._find(number)
         if order is None:
             return
-        order.flags |= OrderFlag.PENDING_CANCEL
+        if not order.done:
+            order.flags |= OrderFlag.PENDING_CANCEL
         self.broker.happen(order, OrderEvent.CANCEL_REQUEST, self.broker.now)
-        self.broker.queue.append(Queued("cancel", order, self.broker.now + self.settings.latency_ns))
+        self.broker.send(Queued("cancel", order, self.broker.now + self.settings.latency_ns))
 
     def _replace(self, command: Replace) -> None:
         broker, now = self.broker, self.broker.now
@@ -407,6 +408,9 @@ class Desk:
             return
         if broker.trading_state is TradingState.HALTED:
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.TRADING_HALTED)
+            return
+        if broker.manager and broker.manager.is_unknown(order.order_id):
+            broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.ORDER_UNKNOWN)
             return
         limit = self._on_tick(order.symbol, command.limit, order.side)
         stop = self._on_tick(order.symbol, command.stop, -rises(order))
@@ -430,11 +434,12 @@ class Desk:
             "replace", order, now, wanted[0], limit if order.limit_price else 0, stop if order.stop_price else 0, *trail
         )
         later_stop, later_limit = self.broker.replaced(order, asked)
-        over = self.limits.over_on_replace(order, wanted[0] - order.cum_quantity, later_limit, later_stop)
+        over = None if order.done else self.limits.over_on_replace(order, wanted[0] - order.cum_quantity, later_limit, later_stop)
         if over:
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, over[0], over[1:])
             return
-        order.flags |= OrderFlag.PENDING_REPLACE
+        if not order.done:
+            order.flags |= OrderFlag.PENDING_REPLACE
         order.asked += 1
         broker.happen(order, OrderEvent.REPLACE_REQUEST, now, shown=wanted)
-        broker.queue.append(Queued("replace", order, now + self.settings.latency_ns, *stated, *trail))
+        broker.send(Queued("replace", order, now + self.settings.latency_ns, *stated, *trail))

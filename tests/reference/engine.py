@@ -24,9 +24,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from fillwright.model.codes import DataKind, OrderEvent, Reason, TimeInForce
+from fillwright.model.codes import DataKind, OrderEvent, OrderFlag, Reason, TimeInForce
 from reference.broker import Broker, Queued
 from reference.desk import Desk
+from reference.manager import Manager
 from reference.matching import Matching
 from reference.scenario import Bar, Command, Journal, Scenario
 
@@ -37,6 +38,8 @@ class Reference:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.broker = Broker(scenario)
+        if scenario.settings.faults:
+            self.broker.manager = Manager(scenario, self.broker.journal)
         self.desk = Desk(self.broker)
         self.matching = Matching(self.broker)
         self.called = -1
@@ -81,17 +84,27 @@ class Reference:
         books.update_rates()
         if broker.margin_call():
             self.matching.meet_standing(now)
+        if self.broker.manager:
+            self.broker.manager.reports(now, [(c.order.order_id, c.arrived_at) for c in broker.queue], self.engine_orders())
         if callbacks and now != self.called:  # of several instants of one time the first
             self.called = now
             for command in self.commands(now):
                 self.desk.carry_out(command)
+                if self.broker.manager:
+                    self.broker.manager.note(now)
         if broker.looks_ahead:
             self.arrivals()
             self.matching.look_ahead()
         elif any(feed[0].is_quoted for feed in self.scenario.bars):
             self.arrivals()
             books.update_rates()
+        if self.broker.manager:
+            self.broker.manager.send(now, self.engine_orders())
         self.store(now, books.equity())
+
+    def engine_orders(self) -> set[int]:
+        """Numbers of the engine's own orders."""
+        return {order.order_id for order in self.broker.orders if OrderFlag.ENGINE in order.flags}
 
     def store(self, now: int, equity: int) -> None:
         """Keep the equity of the instant, in place of an earlier one of the same interval."""
@@ -154,6 +167,8 @@ class Reference:
         for order in left:
             if not order.done:
                 self.broker.happen(order, OrderEvent.EXPIRE, self.broker.now, Reason.END_OF_DATA)
+        if self.broker.manager:
+            self.broker.manager.finish(self.broker.now, self.engine_orders())
 
     def journal(self) -> Journal:
         """Everything that happened."""

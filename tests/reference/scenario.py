@@ -158,6 +158,23 @@ Command = Order | Target | TargetBatch | Close | Cancel | Replace | CancelAll | 
 
 
 @dataclass(frozen=True)
+class Faults:
+    """What the broker does wrong: chances, and (start, end) of outages."""
+
+    reject: int = 0
+    reject_cancel: int = 0
+    reject_replace: int = 0
+    late_ack: int = 0
+    late_by: int = 60 * 10**9
+    lost_ack: int = 0
+    duplicate: int = 0
+    reorder: int = 0
+    outage: int = 0
+    outage_length: int = 3600 * 10**9
+    outages: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting of the kernel. Fees are money units of the quote currency of the instrument that they are charged for."""
 
@@ -208,6 +225,8 @@ class Settings:
     mark_by: MarkBy = MarkBy.AUTO
     max_age: int | None = None
     equity_every: int = 0  # 0 = every instant
+    faults: Faults | None = None  # None = the order manager knows everything at once
+    ask_after: int = 30 * 10**9
 
 
 @dataclass
@@ -232,6 +251,7 @@ class Journal:
 
     orders: list[dict[str, int]] = field(default_factory=list)
     order_events: list[dict[str, int]] = field(default_factory=list)
+    reports: list[dict[str, int]] = field(default_factory=list)
     fills: list[dict[str, int]] = field(default_factory=list)
     postings: list[dict[str, int]] = field(default_factory=list)
     lot_closes: list[dict[str, int]] = field(default_factory=list)

@@ -22,7 +22,14 @@ RECORDS: dict[str, tuple[str, ...]] = {
     "books": tuple(state.BOOK.names or ()),
     "digests": tuple(state.DIGEST.names or ()),
     "commands": tuple(state.COMMAND.names or ()),
-    **{name: tuple(c.name for c in getattr(columns, name.upper()).columns) for name in state.GROWING if name != "commands"},
+    "told": tuple(state.TOLD.names or ()),
+    "heard": tuple(state.HEARD.names or ()),
+    "mail": tuple(state.MAIL.names or ()),
+    **{
+        name: tuple(c.name for c in getattr(columns, name.upper()).columns)
+        for name in state.GROWING
+        if name not in ("commands", "told", "heard", "mail")
+    },
 }
 """Kinds of records of a run, and their fields."""
 
@@ -31,10 +38,11 @@ ACCESSORS = {
     "command_at": "commands", "order_at": "orders", "order_event_at": "order_events", "fill_at": "fills", "entry_at": "entries",
     "digest_at": "digests",
     "lot_close_at": "lot_closes", "lot_at": "lots",
+    "told_at": "told", "heard_at": "heard", "mail_at": "mail", "report_at": "reports",
 }  # fmt: skip
 PARAMETERS = {
     "s": "scalars", "order": "orders", "book": "books", "fill": "fills", "instrument": "instruments", "bar": "instruments",
-    "feed": "feeds", "c": "currencies", "lot": "lots", "digest": "digests",
+    "feed": "feeds", "c": "currencies", "lot": "lots", "digest": "digests", "told": "told", "command": "commands",
 }  # fmt: skip
 """What a parameter of that name is, in the kernel."""
 
@@ -165,13 +173,19 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.exits": "intent_id rule_id tag parent_id type flags limit_price stop_price exit_reason child sibling waits oco_id oco_next",
         "kernel.matching": "type tif decided_at sent_at arrived_at decision_price tried from_price",
         "kernel.margin": "reserved",
+        "kernel.faults": "flags arrived_at asked",
     },
-    "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id"},
-    "commands": {"kernel.arrivals": ALL, "kernel.intake": "trail trail_unit"},
+    "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id", "kernel.reports": "reported_at"},
+    "commands": {"kernel.arrivals": ALL, "kernel.intake": "trail trail_unit", "kernel.faults": "arrived_at"},
+    "told": {"kernel.reports": ALL, "kernel.faults": "commands sent"},
+    "heard": {"kernel.reports": ALL},
+    "mail": {"kernel.reports": ALL},
+    "reports": {"kernel.reports": ALL},
     "fills": {
         "kernel.matching": "fill_id order_id strategy symbol side instant time stage path ambiguous event_time quantity reference_price "
         "spread slippage impact limit tick price liquidity available notional fee exit_reason queue_ahead reported_at",
         "kernel.ledger": "closing_quantity lot_id position",
+        "kernel.reports": "reported_at",
     },
     "entries": {"kernel.ledger": ALL},
     "lots": {"kernel.ledger": ALL},
@@ -214,19 +228,22 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.quotes": "cursor",
         "kernel.ledger": "n_entries n_lot_closes n_lots open_lots",
         "kernel.digest": "fold_at",
-        "kernel.advance": "now instant event_read liquidating fault fault_a",
+        "kernel.reports": "n_told n_heard n_mail n_reports taken",
+        "kernel.advance": "now instant event_read report_read liquidating fault fault_a",
         "kernel.quiet": "now instant n_equity peak trough drawdown drawdown_peak equity_next",
         "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size",
         "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop t_trail t_trail_unit t_take t_loss "
         "t_display t_after",
         "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap entries entries_cap lot_closes "
-        "lot_closes_cap lots lots_cap commands commands_cap instruments n_instruments currencies n_currencies feeds n_feeds books digests "
+        "lot_closes_cap lots lots_cap commands commands_cap told told_cap heard heard_cap mail mail_cap reports "
+        "reports_cap instruments n_instruments currencies n_currencies feeds n_feeds books digests "
         "n_strategies equity self room work_head work_tail cursor",
         "coordinator.memory": "instants n_instants offsets event_feed timers uniform now stop_at seed latency_ns account_type lots_method "
         "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate bracket flat_day_end flat_run_end "
         "initial_margin maintenance_margin max_open_positions max_position_fraction policies refuse_scale_in max_orders "
         "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough "
-        "trigger mark_by max_age equity_every quoted moments",
+        "trigger mark_by max_age equity_every quoted moments faults f_reject f_reject_cancel f_reject_replace f_late_ack "
+        "f_late_by f_lost_ack f_duplicate f_reorder f_outage f_outage_length outages n_outages ask_after",
         "coordinator.runner": "stop_at first_callback calling",
         "coordinator.checkpoint": "instant",
         "order_manager.manager": "room trading_state",

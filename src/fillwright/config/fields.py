@@ -142,6 +142,11 @@ Share = Annotated[
 ]
 """A part of a whole."""
 
+Chance = Annotated[
+    Decimal, BeforeValidator(rates.rate), _at_least(0), _at_most(1), _FRACTION, Shown("fraction 0..1")
+]  # fmt: skip
+"""How likely something is."""
+
 Exposure = Annotated[
     Decimal,
     BeforeValidator(rates.rate),

@@ -5,13 +5,19 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fillwright.config import rates
 from fillwright.config.fields import AsList, Duration, Exposure, Positive, PositiveWhole, Share
 from fillwright.config.section import Section, leaf
 
 FlatAt = Literal["day_end", "run_end"]
+
+
+def _positive(value: int) -> int:
+    if value <= 0:
+        raise ValueError("must be more than 0")
+    return value
 
 
 class Orders(Section):
@@ -39,6 +45,12 @@ class Orders(Section):
         "When take_profit and stop_loss of an entry work: with each of its fills, for what is filled; or once it is filled as a whole, or "
         "has ended with a part.",
         "pro_rata",
+    )
+    status_request_after: Annotated[Duration, AfterValidator(_positive)] = leaf(
+        "How long an answer of the broker may take before the order is UNKNOWN and the broker is asked for its state; asked again as "
+        "often. Longer than execution.latency.",
+        "30s",
+        unit="duration",
     )
     scale_in: Literal["allow", "refuse"] = leaf("Whether an order may enlarge a position that there is.", "allow")
 

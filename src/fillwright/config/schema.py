@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from fillwright.config import problems, rates
+from fillwright.config.faults import Faults
 from fillwright.config.fields import (
     AsList,
     CostRate,
@@ -356,6 +357,7 @@ class Execution(Section):
         None,
         unit="duration",
     )
+    faults: Faults = _leaf("What the simulated broker does wrong.", factory=Faults)
 
 
 _PER_ORDER = "quote currency per order"

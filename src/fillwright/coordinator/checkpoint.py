@@ -46,7 +46,7 @@ NEVER = 1 << 62
 
 REMADE: dict[str, frozenset[str]] = {
     "scalars": frozenset((*GROWING, "instruments", "currencies", "feeds", "books", "instants", "offsets", "event_feed", "equity",
-                          "params", "state", "timers", "indicators", "driver", "digests", "self", "stop_at")),
+                          "params", "state", "timers", "indicators", "driver", "digests", "self", "stop_at", "outages")),
     "feeds": frozenset((*HELD, "silent")),
     "table_commands": frozenset(("kept",)),
 }  # fmt: skip

@@ -11,7 +11,8 @@ import numpy as np
 from fillwright.broker import Terms
 from fillwright.data.fx import FxSource
 from fillwright.data.kinds import HELD
-from fillwright.data.market import Market
+from fillwright.data.market import DAY_NS, Market
+from fillwright.data.zones import from_wall, parse_when
 from fillwright.errors import UsageError
 from fillwright.kernel import ledger
 from fillwright.kernel.models import FX_SCALE
@@ -50,10 +51,11 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
                  "maintenance_margin", "max_open_positions", "max_position_fraction",
                  "policies", "refuse_scale_in", "max_orders", "max_orders_interval",
                  "max_live_orders", "price_collar", "max_drawdown", "max_order_value", "max_gross_exposure",
-                 "max_net_exposure", "trigger", "mark_by", "max_age"):  # fmt: skip
+                 "max_net_exposure", "trigger", "mark_by", "max_age", "ask_after"):  # fmt: skip
         s[name] = int(getattr(terms, name))
     s["lots_method"] = int(terms.lots)
     s["equity_every"] = sampling(market, terms)
+    _lay_out_faults(state, market, terms)
     _lay_out_feeds(state, market)
     _lay_out_instruments(state, market, terms)
     _lay_out_currencies(state, terms, fx)
@@ -90,6 +92,23 @@ def _time_line(market: Market, timers: Ints | None) -> tuple[Ints, Ints, np.ndar
     offsets = np.append(market.offsets[np.cumsum(traded) - traded], market.offsets[-1])
     last = np.append(instants[1:] != instants[:-1], True)  # of several instants of one time
     return instants, offsets, (np.isin(instants, wanted) & last).astype(np.uint8)
+
+
+def _lay_out_faults(state: State, market: Market, terms: Terms) -> None:
+    s, faults = state.scalars, terms.faults
+    s["faults"] = int(faults.any)
+    for name in ("f_reject", "f_reject_cancel", "f_reject_replace", "f_late_ack", "f_late_by", "f_lost_ack", "f_duplicate", "f_reorder",
+                 "f_outage", "f_outage_length"):  # fmt: skip
+        s[name] = getattr(faults, name.removeprefix("f_"))
+    zone = market.instruments[0].timezone
+    windows = np.array([(_moment(start, zone, 0), _moment(end, zone, 1)) for start, end in faults.outages], np.int64)
+    s["outages"], s["n_outages"] = state.pin(windows), len(windows)
+
+
+def _moment(when: str, zone: str, days: int) -> int:
+    """ns UTC of a time, or of a date: the beginning of that day, or (1) of the next."""
+    value, is_day = parse_when(when, zone)
+    return int(from_wall(np.array([(value + days) * DAY_NS], np.int64), zone)[0][0]) if is_day else value
 
 
 def _lay_out_feeds(state: State, market: Market) -> None:

@@ -21,6 +21,7 @@ from fillwright._version import __version__
 from fillwright.broker import Terms, lower
 from fillwright.config.schema import Config
 from fillwright.coordinator import checkpoint as checkpoints
+from fillwright.coordinator.agreement import check_agreement, close
 from fillwright.coordinator.checkpoint import Cuts, instant_after
 from fillwright.coordinator.fingerprint import input_fingerprint, journal_fingerprint
 from fillwright.coordinator.interrupt import listening
@@ -34,7 +35,7 @@ from fillwright.data.zones import When, parse_when
 from fillwright.errors import FillwrightError, RunFailed, RunInterrupted, StrategyError, UsageError
 from fillwright.journal import KINDS, TRADE_KINDS, Journal, Names, RunRecord, Scales, Tables
 from fillwright.kernel import state as kernel_state
-from fillwright.kernel.advance import advance, finish
+from fillwright.kernel.advance import advance
 from fillwright.model.books import postings_of
 from fillwright.model.codes import OrderEvent, OrderStatus, RunState
 from fillwright.order_manager import OrderManager
@@ -363,10 +364,11 @@ class Run:
     def _close(self) -> None:
         memory = self._memory
         assert memory is not None
-        finish(memory.address)
+        close(memory)
         if int(memory.scalars["fault"]):
             raise self._fault()
         self._deliver()
+        check_agreement(memory, self._data_time())
         self._compare_books(memory)
         try:
             self._driver.stop()

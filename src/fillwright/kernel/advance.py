@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import types
 
-from fillwright.kernel._codes import AccountType, DataKind, ExitReason, FillWhen, OrderEvent, Reason
+from fillwright.kernel._codes import NO, YES, AccountType, DataKind, ExitReason, FillWhen, OrderEvent, Reason, ReportKind
 from fillwright.kernel._jit import entry, jit, prefetch
 from fillwright.kernel.arrivals import end_all, expire_day, expire_gtd, process_arrivals
 from fillwright.kernel.digest import fold_journal
@@ -15,6 +15,7 @@ from fillwright.kernel.models import FX_SCALE, equity_now
 from fillwright.kernel.orders import engine_order
 from fillwright.kernel.quiet import ASKED, ENDED, close_drawdown, coast, coasts, store_equity
 from fillwright.kernel.quotes import mark_news, mark_row, match_moments, meet_standing, open_quote_bar
+from fillwright.kernel.reports import hear_all, hear_reports, take_in
 from fillwright.kernel.state import (
     DONE,
     FAULT,
@@ -22,6 +23,7 @@ from fillwright.kernel.state import (
     GROW,
     ON_BARS,
     ON_ORDER_EVENT,
+    ON_REPORT,
     ON_SESSION_CLOSE,
     ON_SESSION_OPEN,
     ON_TIMER,
@@ -38,9 +40,11 @@ from fillwright.kernel.state import (
     feed_at,
     feed_of,
     has_room,
+    has_room_to_report,
     instrument_at,
     load_int64,
     load_uint8,
+    report_at,
     state_at,
 )
 
@@ -152,6 +156,22 @@ def _call_events(s, callback):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _call_reports(s, callback):  # type: ignore[no-untyped-def]
+    """What the manager has learned since the last callbacks; what was heard before is no news."""
+    last = s["n_reports"]
+    first = s["report_read"]
+    s["report_read"] = last
+    events = s["n_order_events"]
+    if s["mask"] & WANTS_ORDER_EVENTS != 0:
+        for k in range(first, last):
+            kind = report_at(s, k)["kind"]
+            if kind != ReportKind.REPEATED and kind != ReportKind.ASKED and callback(s["self"], ON_REPORT, k) != 0:
+                return 1
+    s["event_read"] = events
+    return 0
+
+
+@jit
 def _call_sessions(s, first, last, callback):  # type: ignore[no-untyped-def]
     for k in range(first, last):
         feed = feed_at(s, feed_of(s, first, last, k))
@@ -235,8 +255,11 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
     several = s["n_currencies"] > 1
     quoted = s["quoted"] != 0
     first_callback = s["first_callback"]
-    coasting = not always and coasts(s)
     fused = s["fused"] != 0
+    faulty = s["faults"] != 0
+    coasting = not always and not faulty and coasts(s)
+    if faulty:
+        take_in(s, YES)  # what was done by hand while the run stood still
     roomy = -1
     j = s["instant"]
     while j < s["stop_at"]:
@@ -247,6 +270,8 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             if s["n_order_events"] >= s["fold_at"]:
                 fold_journal(s)
             roomy = s["n_order_events"]
+        if faulty and not has_room_to_report(s):
+            return GROW
         busy = always or s["n_working"] > 0 or s["n_commands"] > 0
         if coasting and not busy and s["event_read"] == roomy:
             outcome = callback(s["self"], QUIET, 0) if fused else coast(s, callback)
@@ -271,8 +296,13 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             _update_rates(s)
         if margin and (several or currency_at(s, 0)["gross"] != 0):
             _check_margin(s)
+        if faulty:
+            hear_reports(s)
         if j >= first_callback:
-            if s["event_read"] != s["n_order_events"] and _call_events(s, callback) != 0:
+            if faulty:
+                if _call_reports(s, callback) != 0:
+                    return STOPPED
+            elif s["event_read"] != s["n_order_events"] and _call_events(s, callback) != 0:
                 return STOPPED
             if mask & WANTS_SESSIONS != 0 and _call_sessions(s, first, last, callback) != 0:
                 return STOPPED
@@ -280,6 +310,8 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
                 return STOPPED
         else:
             s["event_read"] = s["n_order_events"]
+        if faulty:
+            take_in(s, YES)
         if lookahead and (s["n_commands"] > 0 or s["n_working"] > 0):
             process_arrivals(s)
             match_lookahead(s)
@@ -288,6 +320,8 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
                 process_arrivals(s)
             if several:
                 _update_rates(s)
+        if faulty:
+            take_in(s, NO)
         if executed > 0:
             store_equity(s, equity_now(s))
         if busy:
@@ -306,6 +340,8 @@ def finish(address):  # type: ignore[no-untyped-def]
     """End of data: whatever still lives expires; the last drawdown is counted."""
     s = state_at(address)
     end_all(s, OrderEvent.EXPIRE, Reason.END_OF_DATA)
+    if s["faults"] != 0:
+        hear_all(s)
     close_drawdown(s)
 
 

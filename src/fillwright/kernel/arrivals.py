@@ -21,6 +21,7 @@ from fillwright.kernel._codes import (
     TimeInForce,
 )
 from fillwright.kernel._jit import jit
+from fillwright.kernel.faults import delay, turns_away
 from fillwright.kernel.margin import available, goes_short, is_checked, order_price, required_with_fee
 from fillwright.kernel.models import has_limit, trailing_stop
 from fillwright.kernel.orders import (
@@ -202,6 +203,7 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
     """
     now = s["now"]
     quoted = s["quoted"] != 0
+    faulty = s["faults"] != 0
     fresh = False
     since = 0
     waiting = 0
@@ -220,11 +222,12 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
         if quoted and command["kind"] != CANCEL:
             fresh = True
             since = time
-        if command["kind"] == NEW_ORDER:
-            _accept_new(s, o, time)
-        else:
+        if command["kind"] != NEW_ORDER:
             _expire_before(s, o, time)
-            if command["kind"] == CANCEL:
+        if not faulty or not turns_away(s, command):
+            if command["kind"] == NEW_ORDER:
+                _accept_new(s, o, time)
+            elif command["kind"] == CANCEL:
                 _cancel_arrives(s, o, time)
             else:
                 _replace_arrives(s, o, command)
@@ -247,6 +250,8 @@ def push_command(s, kind, o, quantity, limit, stop):  # type: ignore[no-untyped-
     command["stop"] = stop
     command["trail"] = 0
     command["trail_unit"] = 0
+    if s["faults"] != 0:
+        delay(s, command)
 
 
 @jit

@@ -14,6 +14,7 @@ from fillwright.kernel.exits import link
 from fillwright.kernel.intake import NO_ROOM, cancel, submit, submit_targets
 from fillwright.kernel.models import RATE_SCALE, has_limit, has_stop
 from fillwright.kernel.orders import is_live
+from fillwright.kernel.reports import seems_live
 from fillwright.kernel.state import (
     FAULT_ROOM,
     NEW_ORDER,
@@ -262,24 +263,34 @@ def extend(address, i, side, trail, unit, take, loss, display, after):  # type: 
 
 @jit
 def _is_meant(order, i, side, tag):  # type: ignore[no-untyped-def]
-    """Whether an order is alive, of instrument i (-1: any), of a side (0: any) and with a tag (-1: any)."""
-    mine = (i < 0 or order["symbol"] == i) and (side == 0 or order["side"] == side) and (tag < 0 or order["tag"] == tag)
-    return mine and is_live(order)
+    """Whether an order is of instrument i (-1: any), of a side (0: any) and with a tag (-1: any)."""
+    return (i < 0 or order["symbol"] == i) and (side == 0 or order["side"] == side) and (tag < 0 or order["tag"] == tag)
+
+
+@jit
+def _next_known(s, i, side, tag, after):  # type: ignore[no-untyped-def]
+    """The same where the manager may know less than there is: of the orders that live as far as it knows."""
+    for o in range(after + 1, s["n_orders"]):
+        if _is_meant(order_at(s, o), i, side, tag) and seems_live(s, o):
+            return o
+    return after - after - 1
 
 
 @jit
 def _next_live(s, i, side, tag, after):  # type: ignore[no-untyped-def]
     """Smallest number above ``after`` of an order that is meant, -1 where there is none."""
     found = -1
+    if s["faults"] != 0:
+        return _next_known(s, i, side, tag, after)
     o = s["work_head"]
     while o >= 0:
-        if o > after and (found < 0 or o < found) and _is_meant(order_at(s, o), i, side, tag):
+        if o > after and (found < 0 or o < found) and is_live(order_at(s, o)) and _is_meant(order_at(s, o), i, side, tag):
             found = o
         o = order_at(s, o)["next"]
     for k in range(s["n_commands"]):
         o = command_at(s, k)["order"]
         fresh = command_at(s, k)["kind"] == NEW_ORDER and o > after and (found < 0 or o < found)
-        if fresh and _is_meant(order_at(s, o), i, side, tag):
+        if fresh and is_live(order_at(s, o)) and _is_meant(order_at(s, o), i, side, tag):
             found = o
     return found
 

@@ -19,6 +19,7 @@ from fillwright.kernel._codes import (
     Deduplicate,
     ExitReason,
     OrderEvent,
+    OrderStatus,
     OrderType,
     Reason,
     Reversal,
@@ -65,6 +66,7 @@ from fillwright.kernel.orders import (
     submit_order,
 )
 from fillwright.kernel.quotes import load_standing
+from fillwright.kernel.reports import seems_live
 from fillwright.kernel.state import (
     AFTER,
     CANCEL,
@@ -80,6 +82,7 @@ from fillwright.kernel.state import (
     lot_at,
     order_at,
     state_at,
+    told_at,
 )
 
 NO_CHANGE, NO_ROOM = -1, -2
@@ -481,10 +484,12 @@ def cancel(address, o):  # type: ignore[no-untyped-def]
     if not _has_room(s, 1):
         return NO_ROOM
     order = order_at(s, o)
-    if not is_live(order) or order["flags"] & ENGINE != 0:
+    live = is_live(order)
+    if not (live if s["faults"] == 0 else seems_live(s, o)) or order["flags"] & ENGINE != 0:
         return 0
-    add_pending(s, order, -order["leaves_quantity"])
-    order["flags"] |= PENDING_CANCEL
+    if live:
+        add_pending(s, order, -order["leaves_quantity"])
+        order["flags"] |= PENDING_CANCEL
     emit(s, o, OrderEvent.CANCEL_REQUEST, s["now"], 0)
     push_command(s, CANCEL, o, 0, 0, 0)
     return 1
@@ -497,7 +502,8 @@ def _request_replace(s, o, quantity, limit, stop, trail, unit):  # type: ignore[
     was_quantity = order["quantity"]
     was_limit = order["limit_price"]
     was_stop = order["stop_price"]
-    order["flags"] |= PENDING_REPLACE
+    if is_live(order):
+        order["flags"] |= PENDING_REPLACE
     order["asked"] += 1
     if quantity != 0:
         order["quantity"] = quantity
@@ -543,10 +549,14 @@ def replace(address, o, quantity, limit, stop, trail, unit):  # type: ignore[no-
     if not _has_room(s, 1):
         return NO_ROOM
     order = order_at(s, o)
-    if not is_live(order) or order["flags"] & ENGINE != 0:
+    live = is_live(order)
+    if not (live if s["faults"] == 0 else seems_live(s, o)) or order["flags"] & ENGINE != 0:
         return 0
     if s["trading_state"] == TradingState.HALTED:
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.TRADING_HALTED)
+        return 0
+    if s["faults"] != 0 and told_at(s, o)["status"] == OrderStatus.UNKNOWN:
+        emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.ORDER_UNKNOWN)
         return 0
     instrument = instrument_at(s, order["symbol"])
     new_limit = 0
@@ -572,6 +582,9 @@ def replace(address, o, quantity, limit, stop, trail, unit):  # type: ignore[no-
     if nothing or (same_quantity and same_limit and same_stop and same_trail and order["asked"] == 0):
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.NOTHING_TO_CHANGE)
         return 0
+    if not live:  # the manager has not heard of its end
+        _request_replace(s, o, quantity, new_limit, new_stop, trail, unit)
+        return 1
     total = quantity if quantity != 0 else order["quantity"]
     later_limit, later_stop = _stop_to_be(s, order, new_limit, new_stop, trail, unit)
     reason, needed, had = limit_on_replace(s, o, total - order["cum_quantity"], later_limit, later_stop)

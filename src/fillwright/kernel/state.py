@@ -20,7 +20,13 @@ def _record(*names: str) -> np.dtype[np.void]:
     return np.dtype([(name, np.int64) for name in names])
 
 
-GROWING = ("orders", "order_events", "fills", "entries", "lot_closes", "lots", "commands")
+BOUNDED = ("orders", "order_events", "fills", "entries", "lot_closes", "lots", "commands")
+"""Tables that grow by what one instant may write, see :func:`needs`."""
+
+OF_REPORTS = ("told", "heard", "mail", "reports")
+"""Tables that only runs with faults write; they grow with orders and their events."""
+
+GROWING = (*BOUNDED, *OF_REPORTS)
 """Tables that grow; each has an address, a capacity ``<name>_cap`` and a length ``n_<name>`` in SCALARS."""
 
 TICKET = (
@@ -52,6 +58,9 @@ SCALARS = _record(
     "work_head", "work_tail", "cursor", "n_working", "priced", "live", "reducing", "liquidating",
     "open_lots", "intents", "no_change", "rules", "ambiguous",
     "peak", "trough", "drawdown", "drawdown_peak",
+    # faults: whether there are any, chances in 10^-9, times in ns; events taken in, reports called with
+    "faults", "f_reject", "f_reject_cancel", "f_reject_replace", "f_late_ack", "f_late_by", "f_lost_ack", "f_duplicate", "f_reorder",
+    "f_outage", "f_outage_length", "outages", "n_outages", "ask_after", "taken", "report_read",
 )  # fmt: skip
 
 INSTRUMENT = _record(
@@ -75,6 +84,17 @@ BOOK = _record("position", "head", "tail", "pending")
 """Per strategy and instrument: position, open lots oldest first, signed leaves of live market orders."""
 
 COMMAND = _record("kind", "order", "arrived_at", "quantity", "limit", "stop", "trail", "trail_unit", "kept")
+TOLD = _record(
+    "event", "last", "status", "reason", "cum", "notional", "events", "commands", "sent", "fresh", "cancels", "replaces", "since",
+    "asked_at",
+)  # fmt: skip
+"""What the order manager knows of an order: its last event known (-1 = none), state, reason and fills; whether the order itself is
+unanswered, how many cancels and replaces are, since when, and when the broker was asked (0 = it was not). Beside that ``last``, the last
+event that there is, and counts: its events, commands that have arrived, cancels on their way."""
+HEARD = _record("times")
+MAIL = _record("event", "order", "due", "answer")
+"""A report on its way: ``due`` is NEVER for one that was lost; ``answer`` is 1 for the first report of an answer."""
+NEVER = 1 << 62
 CANCEL, NEW_ORDER, REPLACE = 0, 1, 2
 FOLLOWS, AFTER = 1, 2
 """What an order with a parent waits for, beside the legs of a reversal; see the column ``waits``."""
@@ -87,14 +107,16 @@ DIGEST = np.dtype([("words", np.int64), ("folded", np.int64), *((lane, np.uint64
 JOURNAL = ("order_events", "fills", "entries", "lot_closes")
 """Tables that only ever grow and are folded into the fingerprint as they do, in the order of their digests."""
 
-_TABLE_DTYPES: dict[str, np.dtype[np.void]] = {t.name: t.packed for t in columns.TABLES} | {"commands": COMMAND}
+_TABLE_DTYPES: dict[str, np.dtype[np.void]] = {t.name: t.packed for t in columns.TABLES} | {
+    "commands": COMMAND, "told": TOLD, "heard": HEARD, "mail": MAIL,
+}  # fmt: skip
 
 # What advance returns, and faults that end a run.
 DONE, GROW, PAUSE, STOPPED, FAULT = 0, 1, 2, 3, 4
 FAULT_NONE, FAULT_ILLEGAL_TRANSITION, FAULT_NO_RATE, FAULT_ROOM = 0, 1, 2, 3
 
 # What a callback is told: a feed number >= 0 is a bar of that feed, its second argument the row; else one of these.
-ON_BARS, ON_ORDER_EVENT, ON_SESSION_OPEN, ON_SESSION_CLOSE, ON_TIMER = -1, -2, -3, -4, -5
+ON_BARS, ON_ORDER_EVENT, ON_SESSION_OPEN, ON_SESSION_CLOSE, ON_TIMER, ON_REPORT = -1, -2, -3, -4, -5, -7
 QUIET = -6
 """What a callback is told that has the loop over quiet instants in itself (``fused``): run it, and return what ``coast`` returns."""
 WANTS_BAR, WANTS_BARS, WANTS_ORDER_EVENTS, WANTS_SESSIONS, WANTS_TIMERS = 1, 2, 4, 8, 16
@@ -107,6 +129,10 @@ _entry_row = row_of(columns.ENTRIES.packed)
 _lot_close_row = row_of(columns.LOT_CLOSES.packed)
 _lot_row = row_of(columns.LOTS.packed)
 _command_row = row_of(COMMAND)
+_told_row = row_of(TOLD)
+_heard_row = row_of(HEARD)
+_mail_row = row_of(MAIL)
+_report_row = row_of(columns.REPORTS.packed)
 _instrument_row = row_of(INSTRUMENT)
 _currency_row = row_of(CURRENCY)
 _feed_row = row_of(FEED)
@@ -203,6 +229,30 @@ def command_at(s, k):  # type: ignore[no-untyped-def]
 
 
 @jit
+def told_at(s, k):  # type: ignore[no-untyped-def]
+    """What the order manager knows of order k."""
+    return _told_row(s["told"], s["told_cap"], k)
+
+
+@jit
+def heard_at(s, k):  # type: ignore[no-untyped-def]
+    """Whether order event k has been heard of."""
+    return _heard_row(s["heard"], s["heard_cap"], k)
+
+
+@jit
+def mail_at(s, k):  # type: ignore[no-untyped-def]
+    """Report k on its way."""
+    return _mail_row(s["mail"], s["mail_cap"], k)
+
+
+@jit
+def report_at(s, k):  # type: ignore[no-untyped-def]
+    """Report k."""
+    return _report_row(s["reports"], s["reports_cap"], k)
+
+
+@jit
 def instrument_at(s, k):  # type: ignore[no-untyped-def]
     """Instrument k."""
     return _instrument_row(s["instruments"], s["n_instruments"], k)
@@ -289,7 +339,7 @@ class State:
         s["cursor"] = NO_WALK
         # An order every 16 bars fits at first: memory that nothing is written to costs nothing, a copy does.
         expected = bars // 16
-        for name, per_order in zip(GROWING, (1, 4, 1, 1, 1, 1, 0), strict=True):
+        for name, per_order in zip(GROWING, (1, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0), strict=True):
             self._allocate(name, 64 + per_order * expected)
         self.grow()
 
@@ -313,10 +363,14 @@ class State:
         """Give every table head-room for the next instants: at least what :func:`has_room` asks for, and as much again."""
         s = self.scalars
         need = needs(s)
-        for name, extra in zip(GROWING, need, strict=True):
+        for name, extra in zip(BOUNDED, need, strict=True):
             wanted = int(s[f"n_{name}"]) + int(extra)
             if wanted > int(s[f"{name}_cap"]):
                 self._allocate(name, 2 * wanted)
+        if s["faults"]:
+            for name, wanted in zip(OF_REPORTS, report_needs(s), strict=True):
+                if wanted > int(s[f"{name}_cap"]):
+                    self._allocate(name, 2 * int(wanted))
 
     def pin(self, array: np.ndarray[Any, Any]) -> int:
         """Address of an array that must live as long as the run."""
@@ -348,6 +402,25 @@ def _needs_of(s, live):  # type: ignore[no-untyped-def]
 def has_room(s):  # type: ignore[no-untyped-def]
     """Whether one more instant fits into every table."""
     return _fits(s, needs(s))
+
+
+@jit
+def report_needs(s):  # type: ignore[no-untyped-def]
+    """Rows that each table of OF_REPORTS must have for one more instant.
+
+    An event is one entry of the log, or a report that comes and perhaps comes again; each report or command that is on its way may
+    have the broker asked and answer.
+    """
+    fresh = s["order_events_cap"] - s["taken"]
+    mail = s["n_mail"] + 2 * fresh
+    return s["orders_cap"], s["order_events_cap"], mail, s["n_reports"] + fresh + 3 * mail + 2 * s["commands_cap"]
+
+
+@jit
+def has_room_to_report(s):  # type: ignore[no-untyped-def]
+    """Whether the reports of one more instant fit into their tables."""
+    told, heard, mail, reports = report_needs(s)
+    return told <= s["told_cap"] and heard <= s["heard_cap"] and mail <= s["mail_cap"] and reports <= s["reports_cap"]
 
 
 @jit

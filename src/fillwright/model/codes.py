@@ -122,6 +122,22 @@ class OrderEvent(IntEnum):
     RESUME_PART = 22
 
 
+class ReportKind(IntEnum):
+    """What an entry of the order manager's log is.
+
+    OWN is what it did itself. Of the broker's reports NEWS moves what it knows of the order, OVERTAKEN came after a later one, REPEATED
+    was heard before. LOST: no answer came, the order is UNKNOWN and the broker is asked; ASKED: once more; ANSWER: what the broker said.
+    """
+
+    OWN = 1
+    NEWS = 2
+    OVERTAKEN = 3
+    REPEATED = 4
+    LOST = 5
+    ASKED = 6
+    ANSWER = 7
+
+
 class Reason(IntEnum):
     """Why something was refused, ended or changed; 0 is no reason needed."""
 
@@ -178,6 +194,9 @@ class Reason(IntEnum):
     QUANTITY_BELOW_FILLED = 54
     SHRUNK_TO_POSITION = 55
     FOLLOWS_ENTRY = 56
+    # faults
+    BROKER_REJECTED = 60
+    ORDER_UNKNOWN = 61
 
 
 class Account(IntEnum):

@@ -195,7 +195,22 @@ ORDER_EVENTS = Table(
         _c("required", "base", "input", "funds or limit that was needed, of a refusal or shrinking"),
         _c("available", "base", "input", "what there was"),
         _c("late", "number", "derived", "1 = a fill after the order had ended"),
-        _c("reported_at", "time", "input", "when the strategy could know it"),
+        _c("reported_at", "time", "input", "when its report was due at the strategy, 0 = it was lost"),
+    ),
+)
+
+REPORTS = Table(
+    "reports",
+    "what the order manager did and was told, in that order; empty where the configuration has no faults",
+    (
+        _c("seq", "id", "derived", "number of the entry"),
+        _c("instant", "time", "input", "instant of the run in which it heard of it"),
+        _c("order_id", "ref", "input", "order"),
+        _c("kind", "code", "derived", "what it is", codes.ReportKind),
+        _c("order_event", "ref", "input", "the event that it is about, -1 = it heard nothing"),
+        _c("status_before", "code", "derived", "state of the order as it was known before", codes.OrderStatus),
+        _c("status", "code", "derived", "state as it is known after", codes.OrderStatus),
+        _c("cum_quantity", "quantity", "derived", "sum of the fills heard of"),
     ),
 )
 
@@ -410,7 +425,7 @@ MARKS = Table(
 )
 
 TABLES: tuple[Table, ...] = (
-    ORDERS, ORDER_EVENTS, FILLS, ENTRIES, POSTINGS, LOT_CLOSES, LOTS, TRADES, TRADE_EVENTS, POSITIONS, EQUITY, MARKS,
+    ORDERS, ORDER_EVENTS, REPORTS, FILLS, ENTRIES, POSTINGS, LOT_CLOSES, LOTS, TRADES, TRADE_EVENTS, POSITIONS, EQUITY, MARKS,
 )  # fmt: skip
 FILES: tuple[Table, ...] = tuple(table for table in TABLES if table.name not in ("entries", "lots"))
 """The tables that a result folder has, one Parquet file each."""

@@ -63,6 +63,8 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.PARTIALLY_FILLED, E.BUST): S.PARTIALLY_FILLED,
     (S.PARTIALLY_FILLED, E.BUST_ALL): S.NEW,
 }
+for _state in (S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED):  # asked by who has not heard of the end
+    TRANSITIONS |= {(_state, E.CANCEL_REQUEST): _state, (_state, E.REPLACE_REQUEST): _state}
 for _state in (S.SUSPENDED, S.DONE_FOR_DAY):
     TRANSITIONS |= {
         (_state, E.RESUME): S.NEW,

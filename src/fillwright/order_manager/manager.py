@@ -19,10 +19,11 @@ from fillwright.config.schema import Config
 from fillwright.errors import UsageError
 from fillwright.kernel import exits, intake
 from fillwright.kernel.state import TICKET, State
-from fillwright.model.codes import Action, OrderStatus, OrderType, SizeMode, TimeInForce, TradingState
+from fillwright.model.codes import Action, OrderType, SizeMode, TimeInForce, TradingState
 from fillwright.model.instrument import RATE_SCALE, Instrument
 from fillwright.model.lifecycle import TERMINAL
 from fillwright.model.order_terms import Terms, check_exits, distance, flags_of, is_plain, order_type
+from fillwright.order_manager.told import Told
 from fillwright.order_manager.units import (
     Number,
     Tif,
@@ -77,6 +78,8 @@ class OrderManager:
         memory: Any = state._scalars.view(np.uint8)
         self._buffer = memoryview(memory)
         self._address = state.address
+        self.told = Told(state) if state.scalars["faults"] else None
+        """What is known of orders where reports may be late or lost; None where all is known at once."""
         self._codes: tuple[dict[str, int], dict[str, int]] = ({}, {})
 
     def buy(
@@ -215,7 +218,8 @@ class OrderManager:
         if side not in (None, "buy", "sell"):
             raise UsageError(f"no side {side!r}", remedy='side="buy" or side="sell"')
         orders = self.state.table("orders")
-        live = np.isin(orders["status"], (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED))
+        status = orders["status"] if self.told is None else self.told.statuses
+        live = ~np.isin(status, TERMINAL)
         if symbol is not None:
             live &= orders["symbol"] == self._instrument(symbol)
         if side is not None:
@@ -256,11 +260,12 @@ class OrderManager:
     def orders(self, symbol: str | None = None) -> list[Order]:
         """The live orders (of a symbol), oldest first."""
         table = self.state.table("orders")
+        status = table["status"] if self.told is None else self.told.statuses
         wanted = -1 if symbol is None else self._instrument(symbol)
         return [
             Order(self, k)
             for k in range(len(table))
-            if int(table[k]["status"]) not in _TERMINAL and wanted in (-1, int(table[k]["symbol"]))
+            if int(status[k]) not in _TERMINAL and wanted in (-1, int(table[k]["symbol"]))
         ]
 
     @property

@@ -11,6 +11,7 @@ from fillwright.kernel.state import FOLLOWS
 from fillwright.model.codes import OrderFlag, OrderStatus, OrderType, Reason, Side
 from fillwright.model.instrument import Instrument
 from fillwright.model.lifecycle import TERMINAL
+from fillwright.order_manager.told import FIELDS
 from fillwright.order_manager.units import Number
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Order:
         self.id = number
 
     def _field(self, name: str) -> int:
+        if self._manager.told is not None and name in FIELDS:
+            return self._manager.told.field(self.id, name)
         return int(self._manager.state.tables["orders"][self.id][name])
 
     def _instrument(self) -> Instrument:

@@ -80,7 +80,7 @@ class RunTables:
         rows = self.records[table.name]
         if "symbol" in (rows.dtype.names or ()):
             return np.asarray(rows["symbol"], np.int64)
-        if table.name == "order_events":
+        if table.name in ("order_events", "reports"):
             return np.asarray(self.records["orders"]["symbol"][rows["order_id"]], np.int64)
         return np.full(len(rows), -1, np.int64)
 

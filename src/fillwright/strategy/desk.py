@@ -27,6 +27,7 @@ from fillwright.kernel import rng
 from fillwright.kernel.state import (
     ON_BARS,
     ON_ORDER_EVENT,
+    ON_REPORT,
     ON_SESSION_CLOSE,
     ON_SESSION_OPEN,
     ON_TIMER,
@@ -37,7 +38,7 @@ from fillwright.kernel.state import (
     WANTS_TIMERS,
     State,
 )
-from fillwright.model.codes import OrderEvent
+from fillwright.model.codes import OrderEvent, OrderStatus, ReportKind
 from fillwright.model.columns import FILLS, ORDER_EVENTS, TRADE_EVENTS
 from fillwright.model.instrument import Currency
 from fillwright.order_manager import Order, OrderManager
@@ -55,6 +56,15 @@ COLUMNS = ("open", "high", "low", "close", "volume")
 DATA_CALLBACKS: dict[Kind, str] = {"bars": "on_bar", "quote_bars": "on_bar", "quotes": "on_quote", "prints": "on_print"}
 _TRADE_CALLBACKS = tuple(dict.fromkeys(f"on_{kind}" for kind in TRADE_KINDS.values()))
 _NO_FILE = "the strategy asked for a checkpoint and none was taken: run.checkpoint.file names no file"
+ANSWERED = {
+    OrderStatus.NEW: OrderEvent.ACCEPT,
+    OrderStatus.PARTIALLY_FILLED: OrderEvent.RESUME_PART,
+    OrderStatus.FILLED: OrderEvent.FILL_ALL,
+    OrderStatus.CANCELED: OrderEvent.CANCEL,
+    OrderStatus.REJECTED: OrderEvent.REJECT,
+    OrderStatus.EXPIRED: OrderEvent.EXPIRE,
+}
+"""What the broker's answer says has become of an UNKNOWN order."""
 _FILL_EVENTS = (int(OrderEvent.FILL_PART), int(OrderEvent.FILL_ALL))
 
 
@@ -440,7 +450,9 @@ class Desk:
             self._bars._now = self._events_at(index)
             strategy.on_bars(self._bars)
         elif kind == ON_ORDER_EVENT:
-            self._order_event(index)
+            self._order_event(self.state.tables["order_events"][index], index, index + 1)
+        elif kind == ON_REPORT:
+            self._report(self.state.tables["reports"][index])
         elif kind == ON_TIMER:
             now = int(self.state.scalars["now"])
             for times, function in self._timers:
@@ -457,9 +469,22 @@ class Desk:
         offsets = self.state.kept[1]
         return self.market.event_feed[offsets[instant] : offsets[instant + 1]]  # type: ignore[return-value]
 
-    def _order_event(self, row: int) -> None:
+    def _report(self, report: Any) -> None:
+        """An entry of the order manager's log, as the event that it is for the strategy: with the states that were known."""
+        kind, row = int(report["kind"]), int(report["order_event"])
+        known = int(self.state.tables["told"][int(report["order_id"])]["event"]) if row < 0 else row
+        record = self.state.tables["order_events"][known].copy()
+        for name in ("instant", "status_before", "status"):
+            record[name] = report[name]
+        if kind in (ReportKind.LOST, ReportKind.ANSWER):
+            record["event"] = OrderEvent.LOSE if row < 0 else ANSWERED[OrderStatus(int(report["status"]))]
+            record["fill_id"] = -1
+        first = 0 if self._trades is None else max(self._trades.seen, int(self.state.scalars["event_read"]))
+        self._order_event(record, first, len(self.state.table("order_events")))
+
+    def _order_event(self, record: Any, first: int, last: int) -> None:
+        """Call the strategy with an event, and with what the events from ``first`` up to ``last`` mean for trades, which are the books'."""
         strategy: Any = self.strategy
-        record = self.state.tables["order_events"][row]
         number = int(record["order_id"])
         symbol = int(self.state.tables["orders"][number]["symbol"])
         names = Names((self.name,), self.symbols, tuple(self.tags), tuple(self.rules))
@@ -469,7 +494,7 @@ class Desk:
         if int(record["event"]) in _FILL_EVENTS and hasattr(strategy, "on_fill"):
             strategy.on_fill(View(FILLS, self.state.tables["fills"][int(record["fill_id"])], names, scales, symbol))
         if self._trades is not None:
-            for news in self._trades.see(self.state.tables, row, row + 1):
+            for news in self._trades.see(self.state.tables, first, last):
                 callback = getattr(strategy, f"on_{TRADE_KINDS[int(news['event'])]}", None)
                 if callback is not None:
                     callback(View(TRADE_EVENTS, news, names, scales))

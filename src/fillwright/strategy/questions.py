@@ -17,6 +17,7 @@ from fillwright.kernel.drivers import distance, lots_of, order_price
 from fillwright.kernel.intake import NO_ROOM, submit_targets
 from fillwright.kernel.models import RATE_SCALE
 from fillwright.kernel.orders import is_live
+from fillwright.kernel.reports import known_sums, seems_live
 from fillwright.kernel.state import (
     FAULT_ROOM,
     book_at,
@@ -28,6 +29,7 @@ from fillwright.kernel.state import (
     lot_at,
     order_at,
     state_at,
+    told_at,
 )
 
 COLUMNS = ("open", "high", "low", "close", "volume")
@@ -141,14 +143,19 @@ def order_number(address, o, what):  # type: ignore[no-untyped-def]
     order = _known_order(s, o)
     instrument = instrument_at(s, order["symbol"])
     lots = order["cum_quantity"]
+    notional = order["cum_notional"]
+    whole = order["quantity"]
+    leaves = order["leaves_quantity"]
+    if s["faults"] != 0:
+        whole, lots, leaves, notional = known_sums(s, o)
     if what == 0:
-        lots = order["quantity"]
+        lots = whole
     elif what == 2:
-        lots = order["leaves_quantity"]
+        lots = leaves
     elif what == 3:
         if lots == 0:
             return math.nan
-        paid = float(order["cum_notional"]) * float(instrument["div"])
+        paid = float(notional) * float(instrument["div"])
         return paid / (float(lots) * float(instrument["mul"])) / float(instrument["price_scale"])
     return lots / instrument["lot_scale"]
 
@@ -156,11 +163,17 @@ def order_number(address, o, what):  # type: ignore[no-untyped-def]
 @entry("int64(int64, int64, int64)")
 def order_code(address, o, what):  # type: ignore[no-untyped-def]
     """A code of order o; ``what`` counts as ORDER_CODES."""
-    order = _known_order(state_at(address), o)
+    s = state_at(address)
+    order = _known_order(s, o)
     if what == 0:
         return int(order["side"])
     if what == 1:
         return int(order["type"])
+    if s["faults"] != 0:
+        live = seems_live(s, o)
+        if what == 4:
+            return 0 if live else 1
+        return told_at(s, o)["status"] if what == 2 else told_at(s, o)["reason"]
     if what == 2:
         return int(order["status"])
     if what == 3:

@@ -136,6 +136,11 @@ class TradeWatch:
         self._told = 0
         self._closes = 0
 
+    @property
+    def seen(self) -> int:
+        """Number of the first event that it has not seen."""
+        return self._seen
+
     def see(self, tables: Mapping[str, Records], start: int, stop: int) -> Records:
         """Rows of TRADE_EVENTS that follow from the order events ``start:stop``."""
         if start > self._seen:

@@ -25,6 +25,7 @@ from fillwright.verify.market import HELD_AGAINST_DATA, check_data
 from fillwright.verify.orders import check_orders
 from fillwright.verify.postings import check_postings
 from fillwright.verify.reading import Folder
+from fillwright.verify.reports import check_reports
 from fillwright.verify.trade_events import check_trade_events
 from fillwright.verify.trades import check_trades
 
@@ -75,6 +76,7 @@ def _recompute(base: Path, market: MarketData | None) -> Audit:
         ledger = book(folder)
         check_ledger(audit, ledger)
         check_orders(audit, ledger.notional, np.array(ledger.price, np.int64))
+        check_reports(audit)
         money, quantity = check_postings(audit, ledger)
         check_trades(audit, ledger)
         check_trade_events(audit, ledger)

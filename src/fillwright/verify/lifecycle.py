@@ -34,6 +34,10 @@ done_for_day      cancel_request =       cancel canceled        cancel_reject =
 done_for_day      replace_request =      replace =              replace_reject =
 done_for_day      expire expired         bust =                 bust_all =
 filled            cancel_reject =        replace_reject =       bust partially_filled
+filled            cancel_request =       replace_request =
+canceled          cancel_request =       replace_request =
+expired           cancel_request =       replace_request =
+rejected          cancel_request =       replace_request =
 filled            bust_all new
 canceled          fill_part =            fill_all filled        cancel_reject =
 canceled          replace_reject =       bust =                 bust_all =
@@ -62,9 +66,11 @@ PENDING_CANCEL, PENDING_REPLACE, HELD, TRIGGERED = 1, 2, 4, 8
 MOVING = PENDING_CANCEL | PENDING_REPLACE | HELD | TRIGGERED
 """Flag bits that events set and clear; the others belong to the order from its first event to its last."""
 
-SETS = {"cancel_request": PENDING_CANCEL, "trigger": TRIGGERED}
-CLEARS = {"cancel": PENDING_CANCEL, "cancel_reject": PENDING_CANCEL, "release": HELD}
-REFUSALS = ("order_is_done", "quantity_below_filled", "insufficient_cash", "insufficient_margin", "short_in_cash_account")
+SETS = {"trigger": TRIGGERED}
+CLEARS = {"release": HELD}
+REFUSALS = (
+    "order_is_done", "quantity_below_filled", "insufficient_cash", "insufficient_margin", "short_in_cash_account", "broker_rejected",
+)  # fmt: skip
 """Why a replace is refused where it arrives; what is refused for another reason never was on its way."""
 
 
@@ -76,7 +82,13 @@ def asked_after(asked: int, event: str, reason: str | None) -> int:
     return asked - 1 if refused or (event == "replace" and reason != "follows_entry") else asked
 
 
-def flags_after(flags: int, event: str, ends: bool, asked: int) -> int:
+def cancels_after(cancels: int, event: str) -> int:
+    """How many cancels are on their way after an event."""
+    return cancels + (event == "cancel_request") - (event == "cancel_reject" and cancels > 0)
+
+
+def flags_after(flags: int, event: str, ends: bool, asked: int, cancels: int) -> int:
     """Moving flag bits after an event; an order that ends has nothing pending, but one that was never released stays HELD."""
-    flags = (flags | SETS.get(event, 0)) & ~CLEARS.get(event, 0) & ~PENDING_REPLACE | (PENDING_REPLACE if asked > 0 else 0)
+    flags = (flags | SETS.get(event, 0)) & ~CLEARS.get(event, 0) & ~(PENDING_CANCEL | PENDING_REPLACE)
+    flags |= (PENDING_CANCEL if cancels > 0 else 0) | (PENDING_REPLACE if asked > 0 else 0)
     return flags & ~(PENDING_CANCEL | PENDING_REPLACE) if ends else flags

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fillwright.verify.audit import Audit
-from fillwright.verify.lifecycle import ENDED, FILLS, HELD, LEGAL, MOVING, asked_after, flags_after
+from fillwright.verify.lifecycle import ENDED, FILLS, HELD, LEGAL, MOVING, asked_after, cancels_after, flags_after
 from fillwright.verify.reading import Array, Folder
 
 
@@ -27,6 +27,7 @@ class _Life:
     replaced: bool = False
     accepted_at: int = 0
     asked: int = 0
+    cancels: int = 0
 
 
 @dataclass
@@ -116,7 +117,8 @@ def _replay(folder: Folder, notional: list[int], price: Array) -> tuple[list[_Li
         life.accepted_at = time if event == "accept" else life.accepted_at
         ends = after in ENDED
         life.asked = asked_after(life.asked, event, reason)
-        life.flags = flags_after(life.flags, event, ends, life.asked)
+        life.cancels = cancels_after(life.cancels, event)
+        life.flags = flags_after(life.flags, event, ends, life.asked, life.cancels)
         life.reason = reason if reason not in (None, "none") else life.reason
         if ends and before not in ENDED:
             life.done_at = time

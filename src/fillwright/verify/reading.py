@@ -21,7 +21,9 @@ import pyarrow.parquet as pq
 
 from fillwright.errors import CheckFailed
 
-TABLES = ("orders", "order_events", "fills", "postings", "lot_closes", "trades", "trade_events", "positions", "equity", "marks")
+TABLES = (
+    "orders", "order_events", "reports", "fills", "postings", "lot_closes", "trades", "trade_events", "positions", "equity", "marks",
+)  # fmt: skip
 DECIMALS = ("price", "quantity", "money", "base", "fx")
 """Kinds of column that a file holds as decimals."""
 
@@ -159,7 +161,7 @@ class Folder:
     def _symbols_of(self, name: str) -> Array:
         sheet = self[name]
         # Through the order where there is one: a wrong symbol must not spoil the scale of its row's other columns.
-        if name in ("order_events", "fills", "trade_events"):
+        if name in ("order_events", "reports", "fills", "trade_events"):
             return np.asarray(self.order_symbol[self.references(name, "order_id", "orders")])
         if name in ("lot_closes", "positions"):
             return np.asarray(self.symbols("fills")[self.references(name, "fill_id", "fills")])

@@ -18,6 +18,7 @@ SLIPPAGE_MODELS, FEE_MODELS = ("none", "rate", "ticks"), ("none", "rate", "per_u
 class Terms:
     """What the run's orders were subject to. Rates in 10^-9, money in units of the quote currency; None = no bound.
 
+    ``outages``: whether the line to the broker may have been out, so that commands came later than the latency says.
     ``participation`` is exact; ``through`` and ``tick`` are price units per instrument. ``slippage`` and ``fee`` are
     names of models, "" for one that this verifier does not know.
     """
@@ -40,6 +41,7 @@ class Terms:
     fee_maker: int
     fee_minimum: int | None
     fee_maximum: int | None
+    outages: bool
 
     @classmethod
     def of(cls, folder: Folder) -> Terms:
@@ -80,6 +82,7 @@ def _terms(folder: Folder, config: Mapping[str, Any]) -> Terms:
         fee_maker=taker if maker is None else maker,
         fee_minimum=_scaled(fee.get("minimum"), money),
         fee_maximum=_scaled(fee.get("maximum"), money),
+        outages=bool(execution["faults"]["outages"]) or Fraction(str(execution["faults"]["outage"])) > 0,
     )
 
 

@@ -1,0 +1,95 @@
+"""Short random runs with a broker that goes wrong: one instrument, few bars, many orders, all faults; and what must hold at their end."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from fillwright.kernel.advance import equity_of
+from fillwright.kernel.state import State
+from fillwright.model.codes import BarPath, Lots, OrderFlag, OrderType, Reversal, Side, SizeMode, TimeInForce
+from fillwright.model.instrument import Instrument
+from reference.scenario import RATE, Bar, Cancel, CancelAll, Close, Command, Order, Replace, Scenario, Settings, Target
+from strategies import MINUTE, START, with_faults
+
+CASH = 10**12
+X = Instrument("X", price_decimals=2, tick=1)
+
+
+def sequence(seed: int) -> Scenario:
+    """One of them; the same for the same seed."""
+    rng = random.Random(seed)
+    price, bars = 10_000, []
+    for k in range(rng.randint(8, 24)):
+        opens = price + rng.randint(-20, 20)
+        price = opens + rng.randint(-80, 80)
+        high, low = max(opens, price) + rng.randint(0, 40), min(opens, price) - rng.randint(0, 40)
+        volume = rng.choice((0, 5, 20, 100))
+        bars.append(Bar(START + k * MINUTE, START + (k + 1) * MINUTE, opens, high, low, price, volume, rng.random() < 0.1))
+    settings = Settings(
+        seed=rng.randint(0, 2**63 - 1),
+        latency_ns=rng.choice((0, 0, 1, 90 * 10**9)),
+        initial_cash={0: CASH},
+        lots=rng.choice((Lots.FIFO, Lots.LIFO, Lots.AVERAGE)),
+        path=rng.choice((BarPath.DIRECTION, BarPath.WORST)),
+        participation=rng.choice((None, RATE, RATE // 3)),
+        rate_taker=RATE // 1000,
+        fee_min=rng.choice((None, 500_000)),
+        reversal=rng.choice(tuple(Reversal)),
+        flat_run_end=rng.random() < 0.2,
+    )
+    scenario = Scenario([X], [bars], settings, {})
+    count = 0
+    for bar in bars:
+        commands = [_command(rng, bar.close, count + k) for k in range(rng.choice((0, 1, 1, 2, 3)))]
+        count += sum(isinstance(command, Order | Target | Close) for command in commands)
+        scenario.flow[bar.close_time] = commands
+    return Scenario([X], [bars], with_faults(rng, scenario), scenario.flow)
+
+
+def _command(rng: random.Random, close: int, count: int) -> Command:
+    """One command near a price; ``count`` orders may be there."""
+    what, number = rng.random(), max(count - rng.choice((1, 1, 2, 3, 6)), 0)
+    if what < 0.2:
+        return Cancel(number)
+    if what < 0.35:
+        return Replace(number, rng.randint(1, 40), rng.choice((0, close + rng.randint(-60, 60))))
+    if what < 0.4:
+        return CancelAll()
+    if what < 0.5:
+        return Close(0) if rng.random() < 0.5 else Target(0, SizeMode.TARGET_UNITS, rng.randint(-20, 20))
+    side = rng.choice((Side.BUY, Side.SELL))
+    kind = rng.choice((OrderType.MARKET, OrderType.MARKET, OrderType.LIMIT, OrderType.STOP))
+    limit = close + rng.randint(-60, 30) * side if kind is OrderType.LIMIT else 0
+    stop = close + rng.randint(5, 60) * side if kind is OrderType.STOP else 0
+    exits = rng.random() < 0.3
+    tif = rng.choice((TimeInForce.GTC, TimeInForce.GTC, TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK))
+    return Order(
+        0, side, SizeMode.UNITS, rng.randint(1, 30), kind, tif, limit, stop,
+        flags=OrderFlag.REDUCE_ONLY if rng.random() < 0.1 else OrderFlag.NONE,
+        take_profit=close + 70 * side if exits else 0,
+        stop_loss=close - 70 * side if exits and rng.random() < 0.8 else 0,
+        after=number if rng.random() < 0.1 else -1,
+        oco=number if rng.random() < 0.1 else -1,
+    )  # fmt: skip
+
+
+def residual(state: State) -> int:
+    """Equity less all that it must be the sum of, money units."""
+    fills, closes, lots = (state.table(name) for name in ("fills", "lot_closes", "lots"))
+    instrument = state.instruments[0]
+    held = lots[lots["remaining"] > 0]
+    worth = int(instrument["mark"]) * int(instrument["mul"]) // int(instrument["div"])
+    unrealised = int((held["side"] * held["remaining"]).sum()) * worth - int(held["cost"].sum())
+    made = int(closes["realised"].sum()) + unrealised - int(fills["fee"].sum())
+    return int(equity_of(state.address)) - CASH - made
+
+
+def entries_balance(state: State) -> bool:
+    """Whether cash and position are the sums of the entries of the books."""
+    entries = state.table("entries")
+    transfers = entries["fill_id"] < 0
+    cash = int(entries["money"][transfers].sum()) - int((entries["money"] + entries["fee"])[~transfers].sum())
+    position = int(entries["quantity"][~transfers].sum())
+    return cash == int(state.currencies[0]["cash"]) and position == int(np.sum(state.books["position"]))
