@@ -221,6 +221,7 @@ class World:
     market: Callable[[], Market]
     subject: Callable[[Market], Any]
     options: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def one() -> Market:
@@ -255,6 +256,11 @@ def frames() -> Market:
 
 
 TIGHT: dict[str, Any] = {**COSTS, "participation": "0.02%", "latency": "1h", "flat_at": "run_end"}
+CHANCES = ("reject", "reject_cancel", "reject_replace", "late_ack", "lost_ack", "duplicate_report", "reorder_reports", "outage")
+FAULTS: dict[str, Any] = {
+    "execution": {"faults": {**dict.fromkeys(CHANCES, 0.2), "late_by": "30h", "outage_length": "36h"}},
+    "orders": {"status_request_after": "40h"},
+}
 WORLDS = {
     "declared": World(one, lambda market: Busy(), COSTS),
     "declared, tight": World(three, lambda market: Busy(length=9), TIGHT),
@@ -268,6 +274,8 @@ WORLDS = {
     "compiled class": World(three, lambda market: Machine(), TIGHT),
     "targets": World(three, targets, COSTS),
     "signals": World(three, signals, {**TIGHT, "path": "probabilistic"}),
+    "faults": World(three, lambda market: Busy(), TIGHT, FAULTS),
+    "kept, faults": World(one, lambda market: Undeclared(), COSTS, FAULTS),
     "orders": World(utc, order_list, {**COSTS, "participation": "0.05%"}),
 }
 
@@ -285,7 +293,7 @@ def made(name: str) -> tuple[Market, Any, fw.Config]:
     """Market, a fresh subject and settings of a world."""
     world = WORLDS[name]
     market = world.market()
-    return market, world.subject(market), apply_shorthand(None, world.options)
+    return market, world.subject(market), apply_shorthand(fw.Config.from_dict(world.settings), world.options)
 
 
 def resume_elsewhere(name: str, file: str) -> None:

@@ -68,6 +68,15 @@ def test_branches_on_parameters(params: dict[str, Any]) -> None:
     agree(twins.Helped, **params)
 
 
+def test_what_is_known_of_orders_whose_reports_go_wrong() -> None:
+    chances = dict.fromkeys(("reject", "reject_cancel", "reject_replace", "late_ack", "lost_ack", "reorder_reports"), 0.3)
+    faults = {**chances, "outage": 0.2, "outage_length": "2d", "late_by": "3d"}
+    orders = {"status_request_after": "50h"}
+    for cls in (twins.Handles, twins.Literals):
+        state = agree(cls, config=config_of(account={"leverage": 4}, execution={"faults": faults}, orders=orders))
+        assert len(state.table("reports")) > len(state.table("order_events"))
+
+
 def test_two_timeframes() -> None:
     minutes = make_bars(200, timeframe="1min", instrument=Instrument("AAA"))
     agree(twins.Frames, combine([minutes, make_bars(20, timeframe="10min", instrument=Instrument("AAA"), seed=9)]))

@@ -161,13 +161,12 @@ def _call_reports(s, callback):  # type: ignore[no-untyped-def]
     last = s["n_reports"]
     first = s["report_read"]
     s["report_read"] = last
-    events = s["n_order_events"]
+    s["event_read"] = s["n_order_events"]
     if s["mask"] & WANTS_ORDER_EVENTS != 0:
         for k in range(first, last):
             kind = report_at(s, k)["kind"]
             if kind != ReportKind.REPEATED and kind != ReportKind.ASKED and callback(s["self"], ON_REPORT, k) != 0:
                 return 1
-    s["event_read"] = events
     return 0
 
 

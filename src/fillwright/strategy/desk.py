@@ -452,7 +452,7 @@ class Desk:
         elif kind == ON_ORDER_EVENT:
             self._order_event(self.state.tables["order_events"][index], index, index + 1)
         elif kind == ON_REPORT:
-            self._report(self.state.tables["reports"][index])
+            self._report(index)
         elif kind == ON_TIMER:
             now = int(self.state.scalars["now"])
             for times, function in self._timers:
@@ -469,8 +469,12 @@ class Desk:
         offsets = self.state.kept[1]
         return self.market.event_feed[offsets[instant] : offsets[instant + 1]]  # type: ignore[return-value]
 
-    def _report(self, report: Any) -> None:
-        """An entry of the order manager's log, as the event that it is for the strategy: with the states that were known."""
+    def _report(self, index: int) -> None:
+        """An entry of the order manager's log, as the event that it is for the strategy: with the states that were known.
+
+        Of trades it tells once it has heard of their fill, or of something later.
+        """
+        report = self.state.tables["reports"][index]
         kind, row = int(report["kind"]), int(report["order_event"])
         known = int(self.state.tables["told"][int(report["order_id"])]["event"]) if row < 0 else row
         record = self.state.tables["order_events"][known].copy()
@@ -479,11 +483,13 @@ class Desk:
         if kind in (ReportKind.LOST, ReportKind.ANSWER):
             record["event"] = OrderEvent.LOSE if row < 0 else ANSWERED[OrderStatus(int(report["status"]))]
             record["fill_id"] = -1
-        first = 0 if self._trades is None else max(self._trades.seen, int(self.state.scalars["event_read"]))
-        self._order_event(record, first, len(self.state.table("order_events")))
+        first = 0
+        if self._trades is not None:  # a run that goes on has told of what was heard before
+            first = self._trades.seen or int(self.state.tables["reports"]["order_event"][:index].max(initial=-1)) + 1
+        self._order_event(record, first, max(row + 1, first))
 
     def _order_event(self, record: Any, first: int, last: int) -> None:
-        """Call the strategy with an event, and with what the events from ``first`` up to ``last`` mean for trades, which are the books'."""
+        """Call the strategy with an event, and with what the events from ``first`` up to ``last`` mean for trades."""
         strategy: Any = self.strategy
         number = int(record["order_id"])
         symbol = int(self.state.tables["orders"][number]["symbol"])

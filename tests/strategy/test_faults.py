@@ -1,0 +1,201 @@
+"""What a strategy sees of its orders where reports are late or lost, and that nothing is told before it can be known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fillwright as fw
+from fillwright.config.schema import Config
+from fillwright.errors import ConfigError
+from fillwright.kernel._jit import JIT_OFF
+from fillwright.model.codes import OrderEvent, OrderStatus
+from fillwright.order_manager import Order
+from scenarios.table import clock, market
+
+BARS = "\n".join(f"09:{minute} 100 100 100 100 {10 if minute < 34 else 3}" for minute in range(31, 50))
+
+
+class Watches(fw.Strategy):
+    """Buys once and notes what it is told, and at each bar what the order says."""
+
+    script: Any = fw.param(None)
+    told: list[Any] = fw.state([])
+    seen: list[Any] = fw.state([])
+
+    def on_bar(self, bar: Any) -> None:
+        if bar.index == 0:
+            self.order = self.buy("X", 12)
+        if bar.index == 2 and self.script:
+            self.script(self)
+        self.seen.append((clock(bar.time_ns), self.order.status.name, self.order.filled, self.order.leaves, len(self.orders())))
+
+    def on_order(self, order: Any, event: Any) -> None:
+        self.told.append(f"{clock(self.now_ns)} {event.event.name} {event.status.name}")
+
+    def on_fill(self, fill: Any) -> None:
+        self.told.append(f"{clock(self.now_ns)} fill {fill.fill_id}")
+
+    def on_trade_opened(self, trade: Any) -> None:
+        self.told.append(f"{clock(self.now_ns)} opened")
+
+    def on_trade_changed(self, trade: Any) -> None:
+        self.told.append(f"{clock(self.now_ns)} changed {trade.quantity:g}")
+
+    def on_stop(self) -> None:
+        LAST[:] = [self.told, self.seen]
+
+
+LAST: list[Any] = []
+
+
+def watch(script: Any = None, ask_after: str = "90s", **faults: Any) -> tuple[list[str], list[Any]]:
+    """What was told and seen."""
+    settings = {"execution": {"participation": 1, "faults": faults}, "orders": {"status_request_after": ask_after}}
+    fw.run(Watches(script=script), market(BARS), Config.from_dict(settings))
+    return LAST[0], LAST[1]
+
+
+def test_without_faults() -> None:
+    told, seen = watch()
+    assert told[:7] == [
+        "09:32 SUBMIT PENDING_NEW", "09:32 ACCEPT NEW", "09:32 FILL_PART PARTIALLY_FILLED", "09:32 fill 0", "09:32 opened",
+        "09:33 FILL_ALL FILLED", "09:33 fill 1",
+    ]  # fmt: skip
+    assert seen[0] == ("09:31", "PENDING_NEW", 0, 12, 1)
+
+
+def test_a_lost_acknowledgement() -> None:
+    told, seen = watch(lost_ack=1)
+    assert told == [
+        "09:32 SUBMIT PENDING_NEW", "09:32 FILL_PART PARTIALLY_FILLED", "09:32 fill 0", "09:32 opened",
+        "09:33 FILL_ALL FILLED", "09:33 fill 1", "09:33 changed 12",
+    ]  # fmt: skip
+    assert seen[1] == ("09:32", "PARTIALLY_FILLED", 10, 2, 1)
+
+
+def test_nothing_is_heard_in_an_outage() -> None:
+    window = [{"start": "2024-01-02 09:32", "end": "2024-01-02 09:36"}]
+    told, seen = watch(outages=window)
+    assert told == [
+        "09:32 SUBMIT PENDING_NEW",
+        "09:33 LOSE UNKNOWN",
+        "09:36 ACCEPT NEW", "09:36 FILL_PART PARTIALLY_FILLED", "09:36 fill 0", "09:36 opened",
+        "09:36 FILL_ALL FILLED", "09:36 fill 1", "09:36 changed 12",
+    ]  # fmt: skip
+    assert [state for time, state, *_ in seen if "09:31" <= time <= "09:36"] == [
+        "PENDING_NEW", "PENDING_NEW", "UNKNOWN", "UNKNOWN", "UNKNOWN", "FILLED",
+    ]  # fmt: skip
+    assert seen[4] == ("09:35", "UNKNOWN", 0, 12, 1) and seen[5] == ("09:36", "FILLED", 12, 0, 0)
+
+
+def test_what_is_asked_is_known_at_once_and_what_is_done_may_be_unknown() -> None:
+    answers: list[Any] = []
+
+    def script(self: Any) -> None:
+        answers.append(self.order.status)  # UNKNOWN, and filled by now
+        answers.append(self.order.replace(limit=99))
+        answers.append(self.order.reason.name)
+        answers.append(self.cancel_all())
+        answers.append(self.order.flags)
+        fresh = self.buy("X", 5, limit=50)
+        answers.append((fresh.status, fresh.leaves, [order.id for order in self.orders()]))
+
+    window = [{"start": "2024-01-02 09:32", "end": "2024-01-02 09:36"}]
+    told, _ = watch(script, outages=window)
+    assert answers == [
+        OrderStatus.UNKNOWN, False, "ORDER_UNKNOWN", 1, fw.OrderFlag.PENDING_CANCEL, (OrderStatus.PENDING_NEW, 5, [0, 1]),
+    ]  # fmt: skip
+    assert "09:36 CANCEL_REJECT FILLED" in told
+
+
+def test_nothing_is_called_twice() -> None:
+    plain, _ = watch()
+    twice, _ = watch(duplicate_report=1)
+    assert twice == plain
+
+
+def test_all_is_called_whatever_the_order_of_reports() -> None:
+    plain, _ = watch()
+    for faults in ({"reorder_reports": 0.5}, {"late_ack": 1, "late_by": "150s"}, {"outage": 0.3, "outage_length": "2min"}):
+        told, seen = watch(ask_after="1h", **faults)
+        words = [line.split() for line in told]
+        assert sorted((w[1], w[2]) for w in words if w[1] == "fill") == [("fill", "0"), ("fill", "1")]
+        assert {w[1] for w in words} >= {w.split()[1] for w in plain if "changed" not in w}
+        assert seen[-1][1:] == ("FILLED", 12, 0, 0)
+
+
+class Reads(fw.Strategy):
+    """Notes status, reason and sums of its last order at every bar."""
+
+    seen: Any = fw.state(np.zeros(600))
+    order: int = fw.state(-1)
+    n: int = fw.state(0)
+
+    def on_bar(self, bar: Any) -> None:
+        if self.order >= 0:
+            order = Order(self._orders, self.order)
+            price = order.average_price
+            row = (int(order.status), int(order.reason), order.filled, order.leaves, order.quantity, order.is_done, price)
+            self.seen[self.n : self.n + 7] = [0.0 if value != value else float(value) for value in row]
+            self.n += 7
+        if bar.index % 4 == 0:
+            self.order = self.buy(bar.symbol, 12, limit=bar.close + 1).id
+        if bar.index % 4 == 2:
+            Order(self._orders, self.order).cancel()
+
+    def on_stop(self) -> None:
+        LAST[:] = [self.seen.tolist(), self.n]
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(JIT_OFF, reason="compiled strategies need the compiler")
+def test_compiled_code_reads_the_same() -> None:
+    @fw.compiled
+    def reads(ctx: Any, p: Any, s: Any) -> None:
+        if s.order >= 0:
+            for what in (2, 3):
+                s.seen[s.n + what - 2] = ctx.order_code(s.order, what)
+            s.seen[s.n + 2] = ctx.order_number(s.order, 1)
+            s.seen[s.n + 3] = ctx.order_number(s.order, 2)
+            s.seen[s.n + 4] = ctx.order_number(s.order, 0)
+            s.seen[s.n + 5] = ctx.order_code(s.order, 4)
+            price = ctx.order_number(s.order, 3)
+            s.seen[s.n + 6] = price if price == price else 0.0
+            s.n += 7
+        if ctx.index % 4 == 0:
+            s.order = ctx.buy(12.0, limit=ctx.close + 1)
+        if ctx.index % 4 == 2:
+            ctx.cancel(s.order)
+
+    bars = "\n".join(f"{9 + k // 60:02}:{k % 60:02} 100 100 100 100 {k % 3 * 4}" for k in range(31, 99))
+    chances = dict.fromkeys(("reject", "reject_cancel", "late_ack", "lost_ack", "duplicate_report", "reorder_reports"), 0.25)
+    faults = {**chances, "late_by": "3min", "outage": 0.1, "outage_length": "2min"}
+    settings = {"execution": {"participation": 1, "faults": faults}, "orders": {"status_request_after": "2min"}}
+    plain = fw.run(Reads(), market(bars), Config.from_dict(settings))
+    expected = list(LAST)
+    found = fw.run(
+        fw.compiled_strategy(reads, states={"seen": np.zeros(600), "order": -1, "n": 0}), market(bars), Config.from_dict(settings)
+    )
+    assert plain.record.info["journal_fingerprint"] == found.record.info["journal_fingerprint"]
+    assert plain.record.tables["reports"].tobytes() == found.record.tables["reports"].tobytes()
+    statuses = set(expected[0][0 : expected[1] : 7])
+    assert {OrderStatus.UNKNOWN, OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED} <= statuses
+    assert OrderEvent.SUBMIT in plain.record.tables["order_events"]["event"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"execution": {"faults": {"outage": 0.95}}}, "must be at most 0.9"),
+        ({"execution": {"faults": {"late_by": 0}}}, "must be more than 0"),
+        ({"execution": {"faults": {"reject": 1.5}}}, "must be at most 1"),
+        ({"execution": {"faults": {"outages": [{"start": "2024-01-03", "end": "2024-01-02"}]}}}, "is before start"),
+        ({"orders": {"status_request_after": 0}}, "must be more than 0"),
+    ],
+)
+def test_wrong_settings(settings: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Config.from_dict(settings)
