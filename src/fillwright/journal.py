@@ -123,7 +123,9 @@ class Tables(Mapping[str, Records]):
     """Record arrays of a run by table, made from the kernel's packed ones when they are first asked for; postings from the entries."""
 
     def __init__(self, state: State) -> None:
-        self._packed = {name: state.table(name) for name in ("orders", "order_events", "reports", "fills", "entries", "lot_closes", "lots")}
+        self._packed = {
+            name: state.table(name) for name in ("orders", "order_events", "reports", "fills", "entries", "lot_closes", "lots")
+        }
         self._made: dict[str, Records] = {}
 
     def __getitem__(self, name: str) -> Records:

@@ -165,9 +165,9 @@ def test_compiled_code_reads_the_same() -> None:
             price = ctx.order_number(s.order, 3)
             s.seen[s.n + 6] = price if price == price else 0.0
             s.n += 7
-        if ctx.index % 4 == 0:
+        if ctx.row % 4 == 0:
             s.order = ctx.buy(12.0, limit=ctx.close + 1)
-        if ctx.index % 4 == 2:
+        if ctx.row % 4 == 2:
             ctx.cancel(s.order)
 
     bars = "\n".join(f"{9 + k // 60:02}:{k % 60:02} 100 100 100 100 {k % 3 * 4}" for k in range(31, 99))
