@@ -49,6 +49,22 @@ CHOSEN = (
 """Settings of runs whose lots are not closed in order of opening."""
 
 
+WRONG = (
+    {
+        "account": {"leverage": 3},
+        "execution": {
+            "participation": "0.2%",
+            "faults": {
+                "reject": 0.1, "reject_cancel": 0.4, "reject_replace": 0.4, "late_ack": 0.2, "late_by": "2h", "lost_ack": 0.3,
+                "duplicate_report": 0.3, "reorder_reports": 0.3, "outage": 0.1, "outage_length": "3h",
+            },
+        },
+        "orders": {"status_request_after": "2h"},
+    },
+)  # fmt: skip
+"""Settings of runs whose broker goes wrong."""
+
+
 class Restless(fw.Strategy):
     """Gives orders of every kind, at random from its own seed."""
 
@@ -118,4 +134,5 @@ def records() -> tuple[RunRecord, ...]:
     found += [small_run(plain(60), settings, 1).record for settings in ACCOUNTS]
     found += [small_run(currencies(30), settings, 2).record for settings in ACCOUNTS[:3]]
     found += [small_run(plain(60), settings, 3).record for settings in CHOSEN]
+    found += [small_run(plain(60), settings, 4).record for settings in WRONG]
     return tuple(found)

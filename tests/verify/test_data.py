@@ -289,7 +289,7 @@ def test_a_changed_input_never_ends_in_a_traceback(honest: RunRecord, seed: int,
     if seed % 3 == 0:
         spoil_json(folder / "run.json", rng)
     else:
-        table = rng.choice(FILES)
+        table = rng.choice([table for table in FILES if len(honest.tables.get(table.name, honest.tables["orders"]))])
         column = rng.choice(table.canonical)
         arrow = pq.read_table(folder / f"{table.name}.parquet")
         rewrite(folder / f"{table.name}.parquet", flipped(arrow, column, rng.randrange(arrow.num_rows), rng))

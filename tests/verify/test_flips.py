@@ -12,7 +12,7 @@ from fillwright.model.columns import FILES
 from fillwright.result import Result
 from fillwright.verify import verify_folder
 from fillwright.verify.reading import Folder
-from mutation.runs import ACCOUNTS, CHOSEN, KINDS, records
+from mutation.runs import ACCOUNTS, CHOSEN, KINDS, WRONG, records
 from verify.flips import DERIVED, KEPT, Folders, fault, flips, overlooks
 
 pytestmark = pytest.mark.kernel
@@ -37,6 +37,7 @@ def test_the_runs_hold_what_is_to_be_found(paths: list[Path]) -> None:
         lambda folder: "shrink" in folder["order_events"]["event"],
         lambda folder: "replace" in folder["order_events"]["event"],
         lambda folder: "trigger" in folder["order_events"]["event"],
+        lambda folder: {"own", "news", "overtaken", "repeated", "lost", "asked", "answer"} <= set(folder["reports"]["kind"]),
         lambda folder: "open" in folder["trades"]["status"],
         lambda folder: "reversal" in folder["fills"]["exit_reason"],
         lambda folder: ((folder["orders"]["lot_id"] >= 0) & (folder["orders"]["cum_quantity"] > 0)).any(),
@@ -44,14 +45,14 @@ def test_the_runs_hold_what_is_to_be_found(paths: list[Path]) -> None:
         assert any(said(folder) for folder in folders)
 
 
-@pytest.mark.parametrize("number", range(len(KINDS) + len(ACCOUNTS) + 3 + len(CHOSEN)))
+@pytest.mark.parametrize("number", range(len(KINDS) + len(ACCOUNTS) + 3 + len(CHOSEN) + len(WRONG)))
 def test_every_change_in_a_derived_column_is_found(paths: list[Path], number: int) -> None:
     assert fault(Folder(paths[number])) == ""
     assert Folders(paths).missed(number) == ""
 
 
 @pytest.mark.sim
-@pytest.mark.parametrize("number", range(len(KINDS) + len(ACCOUNTS) + 3 + len(CHOSEN)))
+@pytest.mark.parametrize("number", range(len(KINDS) + len(ACCOUNTS) + 3 + len(CHOSEN) + len(WRONG)))
 def test_the_same_with_all_columns_of_every_run(paths: list[Path], number: int, seed: int) -> None:
     folder = Folder(paths[number])
     for table, column in [*DERIVED, *KEPT]:

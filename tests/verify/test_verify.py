@@ -24,6 +24,8 @@ from fillwright.model.lifecycle import TRANSITIONS
 from fillwright.result import Result
 from fillwright.verify import verify_folder
 from fillwright.verify.lifecycle import LEGAL
+from mutation.runs import WRONG, small_run
+from mutation.runs import plain as market_of_faults
 
 KINDS = ("plain", "crypto", "future", "fx")
 DERIVED = [(table, column) for table in FILES for column in table.canonical if column.role == "derived"]
@@ -39,7 +41,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "future": ("average", "fill_to_fill"),
         "fx": ("fifo", "flat_to_flat"),
     }
-    return {
+    wrong = {"faults": small_run(market_of_faults(60), WRONG[0], 4).save(base / "faults")}
+    return wrong | {
         kind: Result(scenario(kind, 9, bars=90, lots=lots, trades=trades)).save(base / kind)
         for kind, (lots, trades) in how.items()
     }
@@ -109,7 +112,7 @@ def find_a_flip(folder: Path, kind: str, table: Table, column: Column) -> None:
 
 @pytest.mark.parametrize("number", range(len(DERIVED)), ids=[f"{table.name}.{column.name}" for table, column in DERIVED])
 def test_one_changed_value_in_a_derived_column_is_found_and_named(saved: dict[str, Path], number: int, tmp_path: Path) -> None:
-    kind = KINDS[number % len(KINDS)]
+    kind = "faults" if DERIVED[number][0].name == "reports" else KINDS[number % len(KINDS)]
     find_a_flip(shutil.copytree(saved[kind], tmp_path / "run"), kind, *DERIVED[number])
 
 
@@ -117,6 +120,7 @@ def test_one_changed_value_in_a_derived_column_is_found_and_named(saved: dict[st
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("number", range(len(DERIVED)), ids=[f"{table.name}.{column.name}" for table, column in DERIVED])
 def test_the_same_for_every_kind_of_run(saved: dict[str, Path], kind: str, number: int, tmp_path: Path) -> None:
+    kind = "faults" if DERIVED[number][0].name == "reports" else kind
     find_a_flip(shutil.copytree(saved[kind], tmp_path / "run"), kind, *DERIVED[number])
 
 
@@ -172,6 +176,8 @@ def test_a_changed_input_never_ends_in_a_traceback(saved: dict[str, Path], seed:
     rng = random.Random(seed)
     folder = shutil.copytree(saved[rng.choice(KINDS)], tmp_path / "run")
     table = rng.choice(FILES)
+    if table.name == "reports":
+        folder = shutil.copytree(saved["faults"], tmp_path / "faults")
     column = rng.choice(table.canonical)
     path = folder / f"{table.name}.parquet"
     arrow = pq.read_table(path)

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from fillwright.verify.audit import Audit
-from fillwright.verify.lifecycle import ENDED, LEGAL
+from fillwright.verify.lifecycle import ENDED, LEGAL, REFUSALS
 from fillwright.verify.reading import Folder
 
 REQUESTS = ("cancel_request", "replace_request", "replace_reject")
 """Events of the manager's own that leave open what becomes of an order."""
 
 
+UNASKED = ("shrunk_to_cash", "shrunk_to_margin", "follows_entry", "oco_filled")
+"""Reasons for which the broker makes an order smaller that it has not acknowledged yet."""
+
+
 @dataclass
 class _Known:
-    """An order as far as it is known: its last event, its state, the fills that were heard of; when the broker was asked, 0 = it was not."""
+    """An order as it is known: its last event, its state, fills heard of; when the broker was asked, 0 = it was not."""
 
     event: int = -1
     status: str = "initialized"
@@ -47,7 +51,7 @@ def check_reports(audit: Audit) -> None:
         kinds.append(found)
         after.append(known[order].status)
         cum.append(known[order].cum)
-        wrong += [f"reports.parquet row {row}: {why}"] if why else []
+        wrong += [f"reports.parquet row {row} column kind: {kind}, but {why}"] if why else []
     for row in np.flatnonzero(np.diff(reports["instant"]) < 0).tolist():
         wrong.append(f"reports.parquet row {row + 1} column instant: before the row above")
     audit.column("reports", "kind", kinds)
@@ -75,6 +79,17 @@ def _apart(folder: Folder, known: list[_Known]) -> list[str]:
     ]
 
 
+def _own(folder: Folder) -> list[bool]:
+    """Which events the manager brought about itself: requests, what its own checks refused or cut, and orders that were decided."""
+    events = folder["order_events"]
+    names, reasons, before = (events[column].astype(str) for column in ("event", "reason", "status_before"))
+    decided = (folder["orders"]["intent_id"] >= 0)[folder.references("order_events", "order_id", "orders")]
+    asked = np.isin(names, ("cancel_request", "replace_request"))
+    refused = (names == "replace_reject") & ~np.isin(reasons, REFUSALS)
+    cut = (names == "shrink") & (before == "pending_new") & ~np.isin(reasons, UNASKED)
+    return list((asked | refused | cut | (np.isin(names, ("submit", "deny")) & decided)).tolist())
+
+
 class _Teller:
     """Takes the entries one after the other."""
 
@@ -86,7 +101,7 @@ class _Teller:
         self.instants, self.due = events["instant"].tolist(), events["reported_at"].tolist()
         self.quantities = folder.units("fills", "quantity").tolist()
         self.heard = [False] * len(self.orders)
-        self.own: set[int] = set()
+        self.own = _own(folder)
         self.rows: list[list[int]] = [[] for _ in known]
         for row, order in enumerate(self.orders):
             self.rows[order].append(row)
@@ -111,8 +126,7 @@ class _Teller:
         if self.heard[event]:
             return "repeated", ""
         self.heard[event] = True
-        if kind == "own":
-            self.own.add(event)
+        if self.own[event]:
             if self.names[event] not in REQUESTS:
                 known.event, known.status = event, self.states[event]
             return "own", "" if self.instants[event] == instant else f"event {event} of its own was not known at once"
@@ -138,6 +152,6 @@ class _Teller:
         for row in reversed(self.rows[order]):
             if row <= event:
                 return row == event
-            if self.instants[row] < instant and not (row in self.own and self.names[row] in REQUESTS):
+            if self.instants[row] < instant and not (self.own[row] and self.names[row] in REQUESTS):
                 return False
         return False
