@@ -21,7 +21,7 @@ from fillwright.kernel._codes import (
     TimeInForce,
 )
 from fillwright.kernel._jit import jit
-from fillwright.kernel.faults import delay, turns_away
+from fillwright.kernel.faults import turns_away
 from fillwright.kernel.margin import available, goes_short, is_checked, order_price, required_with_fee
 from fillwright.kernel.models import has_limit, trailing_stop
 from fillwright.kernel.orders import (
@@ -250,8 +250,6 @@ def push_command(s, kind, o, quantity, limit, stop):  # type: ignore[no-untyped-
     command["stop"] = stop
     command["trail"] = 0
     command["trail_unit"] = 0
-    if s["faults"] != 0:
-        delay(s, command)
 
 
 @jit

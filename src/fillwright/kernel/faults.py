@@ -47,8 +47,6 @@ def delay(s, command):  # type: ignore[no-untyped-def]
     command["arrived_at"] = after_outages(s, command["arrived_at"])
     if command["kind"] == NEW_ORDER:
         order_at(s, command["order"])["arrived_at"] = command["arrived_at"]
-    elif command["kind"] == CANCEL:
-        told_at(s, command["order"])["sent"] += 1
 
 
 @jit

@@ -19,7 +19,6 @@ from fillwright.kernel._codes import (
     Deduplicate,
     ExitReason,
     OrderEvent,
-    OrderStatus,
     OrderType,
     Reason,
     Reversal,
@@ -66,7 +65,7 @@ from fillwright.kernel.orders import (
     submit_order,
 )
 from fillwright.kernel.quotes import load_standing
-from fillwright.kernel.reports import seems_live
+from fillwright.kernel.reports import seems_live, seems_unknown
 from fillwright.kernel.state import (
     AFTER,
     CANCEL,
@@ -82,7 +81,6 @@ from fillwright.kernel.state import (
     lot_at,
     order_at,
     state_at,
-    told_at,
 )
 
 NO_CHANGE, NO_ROOM = -1, -2
@@ -555,7 +553,7 @@ def replace(address, o, quantity, limit, stop, trail, unit):  # type: ignore[no-
     if s["trading_state"] == TradingState.HALTED:
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.TRADING_HALTED)
         return 0
-    if s["faults"] != 0 and told_at(s, o)["status"] == OrderStatus.UNKNOWN:
+    if s["faults"] != 0 and seems_unknown(s, o):
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.ORDER_UNKNOWN)
         return 0
     instrument = instrument_at(s, order["symbol"])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from fillwright.kernel._codes import ENGINE, NO, NOTHING, YES, OrderEvent, OrderStatus, Reason, ReportKind
 from fillwright.kernel._jit import entry, jit
-from fillwright.kernel.faults import DUPLICATE, LATE, LOST, REORDER, after_outages, happens
+from fillwright.kernel.faults import DUPLICATE, LATE, LOST, REORDER, after_outages, delay, happens
+from fillwright.kernel.orders import is_live
 from fillwright.kernel.state import (
     NEVER,
     command_at,
@@ -113,6 +114,7 @@ def _note_own(s, row):  # type: ignore[no-untyped-def]
         told["fresh"] = 1
     elif code == OrderEvent.CANCEL_REQUEST:
         told["cancels"] += 1
+        told["sent"] += 1
     elif code == OrderEvent.REPLACE_REQUEST:
         told["replaces"] += 1
     if waited == 0:
@@ -203,7 +205,10 @@ def _send(s, row):  # type: ignore[no-untyped-def]
 
 @jit
 def take_in(s, own):  # type: ignore[no-untyped-def]
-    """Events since the last time: the manager's own are known, the broker's are reported. ``own``: all are of a callback."""
+    """Events since the last time: the manager's own are known, the broker's are reported.
+
+    ``own``: all are of a callback, and outages delay what it sent.
+    """
     for row in range(s["taken"], s["n_order_events"]):
         event = order_event_at(s, row)
         code = event["event"]
@@ -220,6 +225,9 @@ def take_in(s, own):  # type: ignore[no-untyped-def]
             told["last"] = row
             _send(s, row)
         told["events"] += 1
+    if own:
+        for k in range(s["n_commands"]):
+            delay(s, command_at(s, k))
     s["taken"] = s["n_order_events"]
     s["n_heard"] = s["n_order_events"]
 
@@ -311,15 +319,24 @@ def hear_all(s):  # type: ignore[no-untyped-def]
 
 @jit
 def seems_live(s, o):  # type: ignore[no-untyped-def]
-    """Whether order o lives, as far as the manager knows."""
-    take_in(s, YES)
+    """Whether order o lives, as far as the manager knows; of one that has just been made that is how it stands."""
+    if o >= s["n_told"]:
+        return is_live(order_at(s, o))
     return not is_over(told_at(s, o)["status"])
+
+
+@jit
+def seems_unknown(s, o):  # type: ignore[no-untyped-def]
+    """Whether the manager asks what has become of order o."""
+    return o < s["n_told"] and told_at(s, o)["status"] == OrderStatus.UNKNOWN
 
 
 @jit
 def known_sums(s, o):  # type: ignore[no-untyped-def]
     """(total quantity, filled, left, notional) of order o, as far as the manager knows."""
     live = seems_live(s, o)
+    if o >= s["n_told"]:
+        return order_at(s, o)["quantity"], NOTHING, order_at(s, o)["quantity"] if live else 0, NOTHING
     told = told_at(s, o)
     whole = order_event_at(s, told["event"])["quantity"]
     return whole, told["cum"], whole - told["cum"] if live else 0, told["notional"]

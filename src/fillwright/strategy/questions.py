@@ -11,13 +11,13 @@ import math
 import numpy as np
 
 from fillwright.kernel import intake
-from fillwright.kernel._codes import SizeMode, TrailUnit
+from fillwright.kernel._codes import YES, SizeMode, TrailUnit
 from fillwright.kernel._jit import entry, jit, view_of
 from fillwright.kernel.drivers import distance, lots_of, order_price
 from fillwright.kernel.intake import NO_ROOM, submit_targets
 from fillwright.kernel.models import RATE_SCALE
 from fillwright.kernel.orders import is_live
-from fillwright.kernel.reports import known_sums, seems_live
+from fillwright.kernel.reports import known_sums, seems_live, take_in
 from fillwright.kernel.state import (
     FAULT_ROOM,
     book_at,
@@ -170,9 +170,9 @@ def order_code(address, o, what):  # type: ignore[no-untyped-def]
     if what == 1:
         return int(order["type"])
     if s["faults"] != 0:
-        live = seems_live(s, o)
+        take_in(s, YES)
         if what == 4:
-            return 0 if live else 1
+            return 0 if seems_live(s, o) else 1
         return told_at(s, o)["status"] if what == 2 else told_at(s, o)["reason"]
     if what == 2:
         return int(order["status"])
