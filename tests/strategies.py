@@ -21,6 +21,7 @@ from fillwright.model.codes import (
     DataKind,
     Deduplicate,
     FillWhen,
+    LimitAction,
     Lots,
     MarkBy,
     OffTick,
@@ -348,6 +349,7 @@ def choose_settings(rng: random.Random, world: World) -> Settings:
         flat_day_end=rng.random() < 0.2,
         flat_run_end=rng.random() < 0.3,
         warmup_instants=rng.choice((0, 0, 0, 1, 4)),
+        size_at_fill=rng.random() < 0.3,
     )
     settings = replace(settings, **_fees(rng, unit))
     return replace(settings, **(_brink(rng) if world.theme == "brink" else _limits(rng)))
@@ -388,6 +390,10 @@ def _policies(rng: random.Random) -> dict[str, object]:
         "max_live_orders": rng.choice((*[None] * 4, 1, 3)),
         "price_collar": rng.choice((*[None] * 3, RATE // 500, RATE // 50)),
         "max_drawdown": rng.choice((*[None] * 3, RATE // 1000, RATE // 20)),
+        "on_drawdown": rng.choice(tuple(LimitAction)),
+        "max_daily_loss": rng.choice((*[None] * 3, RATE // 1000, RATE // 100)),
+        "on_daily_loss": rng.choice(tuple(LimitAction)[1:]),
+        "default_limit": rng.random() < 0.1,
         "max_order_value": rng.choice((*[None] * 4, 10**9, 10**11)),
         "max_gross_exposure": rng.choice((*[None] * 3, RATE // 3, RATE, 2 * RATE + 1)),
         "max_net_exposure": rng.choice((*[None] * 3, RATE // 5, RATE)),
@@ -596,8 +602,10 @@ class Trader:
             prices = sorted((self._price(now, instrument), self._price(now, instrument)))
             loss, take = prices if order.side == Side.BUY else reversed(prices)
             order = replace(order, take_profit=take if draw > 0.1 else 0, stop_loss=loss if draw < 0.3 else 0)
-            if order.stop_loss and draw < 0.1:
+            if order.stop_loss and draw < 0.22:
                 order = replace(order, size_mode=SizeMode.RISK, size=rng.choice((RATE // 1000, RATE // 200 + 1, RATE // 20)))
+                if rng.random() < 0.3:
+                    order = replace(order, size_mode=SizeMode.VOLATILITY, per=max(self._price(now, instrument) // 50, 1))
         hides = (
             order.type % 2 == 0 and order.type < OrderType.MARKET_ON_OPEN and order.tif not in (TimeInForce.IOC, TimeInForce.FOK)
         )

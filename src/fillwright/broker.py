@@ -96,6 +96,11 @@ class Terms:
     max_live_orders: int = NO_LIMIT
     price_collar: int = NO_LIMIT
     max_drawdown: int = NO_LIMIT
+    on_drawdown: codes.LimitAction = codes.LimitAction.REFUSE
+    max_daily_loss: int = NO_LIMIT
+    on_daily_loss: codes.LimitAction = codes.LimitAction.REDUCE_ONLY
+    size_at_fill: codes.OrderFlag = codes.OrderFlag.NONE
+    default_limit: bool = False
     max_order_value: int = NO_LIMIT
     max_gross_exposure: int = NO_LIMIT
     max_net_exposure: int = NO_LIMIT
@@ -105,6 +110,11 @@ class Terms:
     equity_every: int = 0
     faults: FaultTerms = FaultTerms()
     ask_after: int = 30_000_000_000
+
+    @property
+    def guarded(self) -> bool:
+        """Whether losses have to be watched at every instant."""
+        return self.max_daily_loss != NO_LIMIT or (self.max_drawdown != NO_LIMIT and self.on_drawdown != codes.LimitAction.REFUSE)
 
     @property
     def policies(self) -> bool:
@@ -176,6 +186,11 @@ def _lower(config: Config, instruments: Sequence[Instrument]) -> Terms:
         max_live_orders=_count(limits.max_live_orders),
         price_collar=_rate(limits.price_collar, "limits.price_collar"),
         max_drawdown=_rate(limits.max_drawdown, "limits.max_drawdown"),
+        on_drawdown=codes.LimitAction[limits.on_drawdown.upper()],
+        max_daily_loss=_rate(limits.max_daily_loss, "limits.max_daily_loss"),
+        on_daily_loss=codes.LimitAction[limits.on_daily_loss.upper()],
+        size_at_fill=codes.OrderFlag.SIZED_AT_FILL if config.sizing.price == "fill" else codes.OrderFlag.NONE,
+        default_limit=orders.default_type == "limit",
         max_order_value=NO_LIMIT
         if limits.max_order_value is None
         else whole(limits.max_order_value, scale, "limits.max_order_value"),

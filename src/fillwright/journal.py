@@ -50,7 +50,7 @@ TRADE_KINDS: Mapping[int, Kind] = {
 
 _TABLES = {table.name: table for table in TABLES}
 
-RECORDED = ("orders", "order_events", "reports", "fills", "postings", "lot_closes", "lots")
+RECORDED = ("orders", "order_events", "reports", "fills", "postings", "lot_closes", "lots", "switches")
 """Tables of a run's record."""
 
 FX_DECIMALS = 12
@@ -123,9 +123,8 @@ class Tables(Mapping[str, Records]):
     """Record arrays of a run by table, made from the kernel's packed ones when they are first asked for; postings from the entries."""
 
     def __init__(self, state: State) -> None:
-        self._packed = {
-            name: state.table(name) for name in ("orders", "order_events", "reports", "fills", "entries", "lot_closes", "lots")
-        }
+        packed = ("entries", *(name for name in RECORDED if name != "postings"))
+        self._packed = {name: state.table(name) for name in packed}
         self._made: dict[str, Records] = {}
 
     def __getitem__(self, name: str) -> Records:
@@ -145,7 +144,7 @@ class Tables(Mapping[str, Records]):
 class RunRecord:
     """What a finished, failed or interrupted run hands on; nothing in it changes any more.
 
-    tables      record arrays of ``model.columns``: orders, order_events, fills, postings, lot_closes, lots
+    tables      record arrays of ``model.columns``: orders, order_events, fills, postings, lot_closes, lots, switches
     instants    int64[m] ns UTC, strictly increasing: instants at which equity was stored
     equity      int64[m] money units of the account's currency
     currencies  same order as ``names.currencies``

@@ -64,7 +64,7 @@ def test_first_screen_has_verdict_figures_assumptions_and_warnings(page: str) ->
         assert part in main
     assert main.index("Reconciled") < main.index("Total return") < main.index("Assumptions")
     titles = ["Assumptions", "Warnings and data findings", "Equity and drawdown", "Price and fills", "Monthly returns", "Funnel",
-              "Refusals", "Trades", "All figures and what they mean", "Effective configuration"]  # fmt: skip
+              "Refusals", "Trading state", "Trades", "All figures and what they mean", "Effective configuration"]  # fmt: skip
     assert found.texts["h2"] == titles
 
 

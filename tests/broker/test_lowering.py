@@ -22,6 +22,19 @@ SOURCE = {"symbol": "X", "path": "x.csv"}
 
 # Leaf -> (two settings of its section that differ in it, what of the lowered parameters then differs).
 LOWERED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "orders.default_type": ({}, {"orders": {"default_type": "limit"}}, "default_limit"),
+    "sizing.price": ({}, {"sizing": {"method": "none", "price": "fill"}}, "size_at_fill"),
+    "limits.on_drawdown": (
+        {"limits": {"max_drawdown": "5%"}},
+        {"limits": {"max_drawdown": "5%", "on_drawdown": "halted"}},
+        "on_drawdown",
+    ),
+    "limits.max_daily_loss": ({}, {"limits": {"max_daily_loss": "2%"}}, "max_daily_loss"),
+    "limits.on_daily_loss": (
+        {"limits": {"max_daily_loss": "2%"}},
+        {"limits": {"max_daily_loss": "2%", "on_daily_loss": "flatten"}},
+        "on_daily_loss",
+    ),
     "run.seed": ({"run": {"seed": 1}}, {"run": {"seed": 2}}, "seed"),
     "account.currency": ({"account": {"currency": "USD"}}, {"account": {"currency": "EUR"}}, "currencies"),
     "account.initial_cash": ({"account": {"initial_cash": 5}}, {"account": {"initial_cash": {"USD": 6}}}, "initial_cash"),

@@ -40,7 +40,8 @@ class Raises(fw.Strategy):
         self.target(bar.symbol, 10 if bar.close > bar.open else -10)
 '''
 TABLES = (
-    "equity", "fills", "lot_closes", "marks", "order_events", "orders", "positions", "postings", "reports", "trade_events", "trades",
+    "equity", "fills", "lot_closes", "marks", "order_events", "orders", "positions", "postings", "reports", "switches", "trade_events",
+    "trades",
 )  # fmt: skip
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 

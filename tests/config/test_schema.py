@@ -153,7 +153,7 @@ def test_defaults() -> None:
     assert config.account.maintenance == Decimal("0.5")
     assert Config.from_dict({"account": {"leverage": 3}}).account.maintenance == Decimal("0.166666667")
     assert config.costs.commission.model == "none"
-    assert config.sizing is None
+    assert config.sizing.method == "none"
     assert config.strategy is None
 
 

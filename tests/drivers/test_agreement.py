@@ -233,6 +233,42 @@ def test_a_list_of_orders_by_hand() -> None:
 
 
 @compiled
+def at_risk(ctx: Any, p: Any, s: Any) -> None:
+    """Sizes by risk in both ways."""
+    if ctx.row % 10 == 3:
+        ctx.buy_risk(0.01, stop_loss=ctx.close * 0.5)
+    elif ctx.row % 10 == 6:
+        ctx.sell_risk(0.005, per=0.25, limit=ctx.close)
+
+
+@no_jit
+@pytest.mark.parametrize("price", ["decision", "fill"])
+def test_sizes_by_risk_three_ways(price: str) -> None:
+    config = config_of(sizing={"method": "none", "price": price}, costs={"commission": {"model": "rate", "rate": "0.1%"}})
+    closes = [int(price) for price in ONE.feeds[0].close]
+    halves = [int(np.floor(close / 1e6 * 0.5 * 1e6 + 0.5)) for close in closes]
+
+    def decide(hand: Hand, instant: int) -> None:
+        if instant % 10 == 3:
+            hand.submit(instrument=0, side=1, size_mode=SizeMode.RISK, size=10**7, loss=halves[instant])
+        elif instant % 10 == 6:
+            hand.submit(
+                instrument=0, side=-1, size_mode=SizeMode.VOLATILITY, size=5 * 10**6, per=250_000, type=OrderType.LIMIT,
+                limit=closes[instant],
+            )  # fmt: skip
+
+    rows = [
+        {"time": pd.Timestamp(int(ONE.instants[k]), tz="UTC"), "side": "buy" if k % 10 == 3 else "sell",
+         "risk": 0.01 if k % 10 == 3 else 0.005, "stop_loss": halves[k] / 1e6 if k % 10 == 3 else np.nan,
+         "per": np.nan if k % 10 == 3 else 0.25, "limit": np.nan if k % 10 == 3 else closes[k] / 1e6}
+        for k in range(len(ONE.instants)) if k % 10 in (3, 6)
+    ]  # fmt: skip
+    machine = play(ONE, config, lambda state: attach_compiled(state, at_risk, {}, {}, {}))
+    same(machine, play(ONE, config, by_hand(decide)))
+    same(machine, play(ONE, config, driven(OrderList(pd.DataFrame(rows), stamp="close"), ONE, config)))
+
+
+@compiled
 def list_in_code(ctx: Any, p: Any, s: Any) -> None:
     """The first rows of the list, which have no time in force of their own."""
     if ctx.row == 2:

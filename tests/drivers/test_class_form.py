@@ -88,6 +88,11 @@ def test_sizes_of_the_configuration(sizing: dict[str, Any]) -> None:
     agree(twins.Sized, config=config_of(sizing=sizing))
 
 
+@pytest.mark.parametrize("cls", [twins.Risky, twins.Sized, twins.Rotation], ids=lambda cls: cls.__name__)
+def test_sizes_that_are_fixed_at_the_fill(cls: type[fw.Strategy]) -> None:
+    agree(cls, config=config_of(sizing={"method": "equity_fraction", "fraction": "20%", "price": "fill"}))
+
+
 def written(folder: Path, text: str) -> dict[str, Any]:
     """What a program defines, from a file of its own."""
     file = folder / "program.py"

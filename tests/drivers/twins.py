@@ -296,4 +296,21 @@ class Sized(fw.Strategy):
             self.sell(bar.symbol, limit=bar.close * 1.01, tif="FOK")
 
 
-ALL = (SmaCross, Literals, Held, Breakout, Helped, Rotation, Handles, Numbers, EveryTerm)
+class Risky(fw.Strategy):
+    """Sizes by risk: to a stop, by a move of the price, or both."""
+
+    risk: float = fw.param(0.01)
+
+    def on_bar(self, bar: Any) -> None:
+        reach = bar.high - bar.low + 0.05
+        if bar.index % 9 == 2:
+            self.buy(bar.symbol, risk="0.5%", stop_loss=bar.close - 3 * reach, tag="to the stop")
+        elif bar.index % 9 == 4:
+            self.sell(bar.symbol, risk=self.risk, per=reach)
+        elif bar.index % 9 == 5:
+            self.sell(bar.symbol, risk="50bp", per=reach, stop_loss=bar.close + reach, limit=bar.close * 1.001, tif="DAY")
+        elif bar.index % 9 == 7:
+            self.close(bar.symbol)
+
+
+ALL = (SmaCross, Literals, Held, Breakout, Helped, Rotation, Handles, Numbers, EveryTerm, Risky)

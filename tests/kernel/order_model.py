@@ -88,6 +88,7 @@ def _possible_alone(order: Order, event: OrderEvent) -> bool:
     return {
         E.TRIGGER: status in WORKING and not order.triggered,
         E.RELEASE: status in WORKING and order.held,
+        E.HOLD: status in WORKING and not order.held,
         E.SUSPEND: status in WORKING,
         E.DONE_FOR_DAY: status in WORKING,
         E.RESUME: status in PAUSED and order.cum == 0,
@@ -105,7 +106,7 @@ def after(order: Order, move: Move) -> Order:
         status,
         move.quantity if event in (E.REPLACE, E.SHRINK) else order.quantity,
         order.cum + filled,
-        order.held and event is not E.RELEASE,
+        event is E.HOLD or (order.held and event is not E.RELEASE),
         order.triggered or event is E.TRIGGER,
         order.cancels + (event is E.CANCEL_REQUEST) - (event is E.CANCEL_REJECT),
         order.replaces + (event is E.REPLACE_REQUEST) - (event in (E.REPLACE, E.REPLACE_REJECT) and move.answer),

@@ -14,6 +14,8 @@ from fillwright.strategy.desk import ANSWERED
 from kernel.order_model import Move, Order, after, faults, moves, possible
 from oracle import harness
 from reference.scenario import Journal
+from scenarios.table import play
+from scenarios.test_brackets import HALF, PARTLY_TAKEN, PARTLY_TAKEN_SCRIPT
 from strategies import faulty_scenario, random_scenario
 
 S, E = OrderStatus, OrderEvent
@@ -168,6 +170,7 @@ def test_every_move_is_made_by_the_kernel_or_only_by_live_brokers() -> None:
         made |= walk(journal.order_events) | walk_known(journal)
     for situation in (*ALL, *FAULTY):
         made |= walk(situation.play().record.tables["order_events"])
+    made |= walk(play(PARTLY_TAKEN, PARTLY_TAKEN_SCRIPT, **HALF).record.tables["order_events"])
     live = {(s, e) for s, e in TRANSITIONS if s in LIVE_STATES or e in LIVE_EVENTS} | LIVE_MOVES
     assert made == set(TRANSITIONS) - live
 

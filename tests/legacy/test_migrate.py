@@ -119,7 +119,7 @@ def test_mini_test_in_full(shared: Path, tmp_path: Path) -> None:
         "commission": {"model": "rate", "rate": "0.001", "maker_rate": None, "minimum": None, "maximum": None},
         "slippage": {"model": "rate", "rate": "0.001"},
     }
-    assert config["sizing"] == {"method": "fixed", "quantity": "100"}
+    assert config["sizing"] == {"method": "fixed", "quantity": "100", "price": "decision"}
     assert config["strategy"] == {"name": "ma_crossover", "params": {"fast": 5, "slow": 15, "mode": "always_in"}}
     assert (config["data"]["start"], config["data"]["end"]) == ("2024-01-01", "2024-12-31")
     source = config["data"]["sources"][0]
@@ -190,7 +190,7 @@ def test_absent_settings_are_listed_as_defaulted(tmp_path: Path) -> None:
     defaulted = [line for line in migration.report if line.startswith("defaulted")]
     assert len([line for line in defaulted if any(word in line for word in ("commission", "slippage", "size", "cash"))]) == 4
     assert loaded.config.costs.commission.model == "none"
-    assert loaded.config.sizing is None
+    assert loaded.config.sizing.method == "none"
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_equal_values_in_two_places_are_no_conflict(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_sizes(tmp_path: Path, changes: dict[str, Any], sizing: dict[str, str]) -> None:
-    assert view(tmp_path, **changes)["sizing"] == sizing
+    assert view(tmp_path, **changes)["sizing"] == {**sizing, "price": "decision"}
 
 
 def test_a_limit_that_may_be_percent_or_leverage_is_not_guessed(tmp_path: Path) -> None:

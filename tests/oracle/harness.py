@@ -17,7 +17,7 @@ from fillwright.data.fx import FxSource
 from fillwright.data.kinds import ASK_COLUMNS, KINDS, SIZE_COLUMNS
 from fillwright.data.market import Feed, Market, build_market
 from fillwright.journal import Tables
-from fillwright.kernel import exits, intake
+from fillwright.kernel import exits, guard, intake
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.advance import advance
 from fillwright.kernel.state import DONE, GROW, TICKET, WANTS_BARS, State
@@ -45,7 +45,9 @@ from reference.scenario import (
 
 Row = Mapping[str, int]
 
-TABLES = (columns.ORDER_EVENTS, columns.REPORTS, columns.FILLS, columns.LOT_CLOSES, columns.POSTINGS, columns.ORDERS)
+TABLES = (
+    columns.ORDER_EVENTS, columns.REPORTS, columns.FILLS, columns.LOT_CLOSES, columns.POSTINGS, columns.SWITCHES, columns.ORDERS,
+)  # fmt: skip
 NOT_COMPARED: dict[str, frozenset[str]] = {}
 """Columns by table that the engines need not agree on."""
 
@@ -100,7 +102,7 @@ class _Play:
                 action=Action.REDUCE if command.flags & OrderFlag.REDUCE_ONLY else Action.ANY,
                 trail=command.trail, trail_unit=command.trail_unit,
                 take=command.take_profit, loss=command.stop_loss, display=command.display,
-                after=command.after + 1 if command.after < len(orders) else 0,
+                per=command.per, after=command.after + 1 if command.after < len(orders) else 0,
             )  # fmt: skip
             number = self.call(intake.submit)
             if 0 <= command.oco < number:
@@ -115,7 +117,7 @@ class _Play:
             self.ticket(instrument=command.instrument, size_mode=SizeMode.CLOSE, type=OrderType.MARKET)
             self.call(intake.submit)
         elif isinstance(command, Switch):
-            self.state.scalars["trading_state"] = command.state
+            self.call(guard.switch, int(command.state))
         elif isinstance(command, TargetBatch):
             cells = np.zeros((len(command.targets), 4), np.int64)
             cells[:, :3] = command.targets
@@ -219,6 +221,11 @@ def terms_of(scenario: Scenario) -> Terms:
         max_live_orders=some(x.max_live_orders),
         price_collar=some(x.price_collar),
         max_drawdown=some(x.max_drawdown),
+        on_drawdown=x.on_drawdown,
+        max_daily_loss=some(x.max_daily_loss),
+        on_daily_loss=x.on_daily_loss,
+        size_at_fill=OrderFlag.SIZED_AT_FILL if x.size_at_fill else OrderFlag.NONE,
+        default_limit=x.default_limit,
         max_order_value=some(x.max_order_value),
         max_gross_exposure=some(x.max_gross_exposure),
         max_net_exposure=some(x.max_net_exposure),

@@ -18,6 +18,7 @@ from fillwright.model.codes import (
     DataKind,
     ExitReason,
     FillWhen,
+    LimitAction,
     Liquidity,
     MarkBy,
     OrderEvent,
@@ -186,7 +187,9 @@ class Broker:
     equity_so_far: list[int] = column(default_factory=list)  # at the end of every instant
     now: int = 0
     next: int = 0  # index in working of the order that a walk comes to next
-    trading_state: TradingState = TradingState.ACTIVE
+    asked_state: TradingState = TradingState.ACTIVE  # by the strategy
+    drawdown_state: TradingState = TradingState.ACTIVE  # brought by a limit on losses
+    day_state: TradingState = TradingState.ACTIVE
     manager: Manager | None = None  # of a run with faults
     arrived: Counter[int] = column(default_factory=Counter)  # commands of each order that have reached the broker
 
@@ -213,6 +216,30 @@ class Broker:
     def left(self, order: Live, moment: Moment) -> int | None:
         """Lots that are still offered to an order, None = any."""
         return self.standing[order.symbol].left[order.side] if moment.in_hand else self.offered[order.symbol]
+
+    # ---------------------------------------------------------------- the trading state
+
+    @property
+    def trading_state(self) -> TradingState:
+        """The strictest of what the strategy asks for and what limits have brought."""
+        return max(self.asked_state, self.drawdown_state, self.day_state)
+
+    def switch(
+        self,
+        what: str,
+        state: TradingState,
+        reason: Reason = Reason.NONE,
+        action: LimitAction = LimitAction.REFUSE,
+        numbers: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Change one of the three states, and write it down if a limit did, or if it made a difference."""
+        before = self.trading_state
+        setattr(self, what, state)
+        if reason or self.trading_state is not before:
+            row = {"seq": len(self.journal.switches), "instant": self.now, "before": before, "state": self.trading_state}
+            row |= {"asked": self.asked_state, "reason": reason, "action": action}
+            row |= {"required": numbers[0], "available": numbers[1]}
+            self.journal.switches.append({name: int(value) for name, value in row.items()})
 
     # ---------------------------------------------------------------- events
 
@@ -277,7 +304,8 @@ class Broker:
         if ends and order.status is not OrderStatus.FILLED:
             if order.cum_quantity and self.settings.bracket is Bracket.ARM_ON_FULL:
                 self._arm(order, 0, time)
-            for other in [*([] if order.cum_quantity else order.exits), *order.waiting]:
+            exits = [leg for leg in order.exits if leg.held or not order.cum_quantity]
+            for other in [*exits, *order.waiting]:
                 if not other.done:
                     self.happen(other, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
 
@@ -466,12 +494,15 @@ class Broker:
         if self.liquidating and not self.reduces_only(order, self.books.position(order.symbol)):
             self.happen(order, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE)
             return
-        if not order.held:
-            if not self.affordable(order, order.quantity, self.price_of(order), Liquidity.TAKER, time):
-                return
-            self.reserve(order)
+        lots = order.quantity
+        if OrderFlag.REDUCE_ONLY in order.flags:
+            lots = min(lots, -order.side * self.projected(order.symbol, order))
+        if not order.held and lots > 0 and not self.affordable(order, lots, self.price_of(order), Liquidity.TAKER, time):
+            return
         self.happen(order, OrderEvent.ACCEPT, time)
         self.working.append(order)
+        if not order.held and self.fit_to(order, self.projected(order.symbol, order), time):
+            self.reserve(order)
         if order.held and order.parent and not order.leg and order.parent.status is OrderStatus.FILLED:
             self._release(order, time)
 
@@ -497,6 +528,8 @@ class Broker:
             if short:
                 self.happen(order, OrderEvent.REPLACE_REJECT, time, short[0], (short[1], short[2]))
                 return
+        if quantity != order.quantity:
+            order.flags &= ~OrderFlag.SIZED_AT_FILL
         loses = bool(order.trail_unit) or quantity > order.quantity or limit != order.limit_price or stop != order.stop_price
         order.quantity, order.limit_price, order.stop_price = quantity, limit, stop
         if command.trail:
@@ -602,12 +635,26 @@ class Broker:
                 order.shown = order.display_quantity
                 self.put_last(order)
 
+    def projected(self, instrument: int, without: Live | None = None) -> int:
+        """The position when all live market orders but one have filled, except those whose cancel has been asked for."""
+        orders = [live for live in self.live if live.symbol == instrument and live.type == OrderType.MARKET]
+        waits = [live for live in orders if live.held and live.parent and not live.leg]
+        counted = [o for o in orders if o is not without and o not in waits and OrderFlag.PENDING_CANCEL not in o.flags]
+        return self.books.position(instrument) + sum(live.side * live.leaves for live in counted)
+
     def fit_to_position(self, order: Live, time: int) -> bool:
-        """Cut a reduce-only order to what it can reduce; False if that is nothing, which ends it."""
+        """Cut a reduce-only order to the position; False if it must not trade."""
+        return self.fit_to(order, self.books.position(order.symbol), time)
+
+    def fit_to(self, order: Live, position: int, time: int) -> bool:
+        """Cut a reduce-only order to what of a position it can reduce. With nothing it ends, or is held if its entry may fill again."""
         if OrderFlag.REDUCE_ONLY not in order.flags:
             return True
-        left, leaves = -order.side * self.books.position(order.symbol), order.leaves
-        if left <= 0:
+        left, leaves = -order.side * position, order.leaves
+        if left <= 0 and order.entry and not order.entry.done:
+            order.flags |= OrderFlag.HELD
+            self.happen(order, OrderEvent.HOLD, time, Reason.NOTHING_TO_REDUCE, (leaves, 0))
+        elif left <= 0:
             self.happen(order, OrderEvent.CANCEL, time, Reason.NOTHING_TO_REDUCE, (leaves, 0))
         elif left < leaves:
             order.quantity -= leaves - left
@@ -629,7 +676,9 @@ class Broker:
             if lots:
                 order.since = self.mark(order.symbol)
                 self.put_last(order)
-            whole, order.quantity = order.quantity, entry.cum_quantity
+            whole, order.quantity = order.quantity, order.cum_quantity + lots
+            if self.settings.bracket is Bracket.ARM_ON_FULL:
+                order.quantity = entry.cum_quantity
             if whole != order.quantity:
                 event = OrderEvent.SHRINK if order.quantity < whole else OrderEvent.REPLACE
                 self.happen(order, event, time, Reason.FOLLOWS_ENTRY, (whole, order.quantity))
@@ -647,6 +696,7 @@ class Broker:
                 self.happen(other, OrderEvent.CANCEL, time, Reason.OCO_FILLED)
             else:
                 other.quantity -= lots
+                other.flags &= ~OrderFlag.SIZED_AT_FILL
                 self.happen(other, OrderEvent.SHRINK, time, Reason.OCO_FILLED, (leaves, leaves - lots))
         if order.done and order.entry and not order.entry.done:
             self.happen(order.entry, OrderEvent.CANCEL, time, Reason.EXIT_FILLED)
@@ -680,7 +730,10 @@ class Broker:
 
     # ---------------------------------------------------------------- orders of the engine itself
 
-    def engine_order(self, instrument: int, kind: OrderType, tif: TimeInForce, why: ExitReason, at: int, price: int) -> Live:
+    def engine_order(
+        self, instrument: int, kind: OrderType, tif: TimeInForce, why: ExitReason, at: int, price: int,
+        flags: OrderFlag = OrderFlag.NONE,
+    ) -> Live:  # fmt: skip
         """An order that closes the position, submitted and accepted at a time; ``price`` is its decision price."""
         position = self.books.position(instrument)
         order = Live(
@@ -696,13 +749,22 @@ class Broker:
             decided_at=at,
             arrived_at=at,
             decision_price=price,
-            flags=OrderFlag.CLOSING | OrderFlag.ENGINE,
+            flags=OrderFlag.CLOSING | OrderFlag.ENGINE | flags,
             exit_reason=why,
         )
         self.orders.append(order)
         self.happen(order, OrderEvent.SUBMIT, at)
         self.happen(order, OrderEvent.ACCEPT, at)
         return order
+
+    def end_all(self, event: OrderEvent, reason: Reason) -> None:
+        """End every live order: the working ones, then those in flight; their commands are void."""
+        victims = [order for order in self.working if not order.done]
+        victims += [command.order for command in self.queue if command.what == "new" and not command.order.done]
+        self.queue = [command for command in self.queue if all(command.order is not order for order in victims)]
+        for order in victims:
+            if not order.done:
+                self.happen(order, event, self.now, reason)
 
     def margin_call(self) -> bool:
         """Cancel everything and close every position, if equity is below the maintenance margin. True if so."""
@@ -711,12 +773,7 @@ class Broker:
             return False
         if self.books.equity() >= self.books.margin(self.settings.mm):
             return False
-        victims = [order for order in self.working if not order.done]
-        victims += [command.order for command in self.queue if command.what == "new" and not command.order.done]
-        self.queue = [command for command in self.queue if all(command.order is not order for order in victims)]
-        for order in victims:
-            if not order.done:
-                self.happen(order, OrderEvent.CANCEL, self.now, Reason.LIQUIDATION)
+        self.end_all(OrderEvent.CANCEL, Reason.LIQUIDATION)
         at = self.now
         self.liquidation = [
             self.engine_order(i, OrderType.MARKET, TimeInForce.GTC, ExitReason.LIQUIDATION, at, self.mark(i)) for i in held

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fillwright.model.codes import (
     Deduplicate,
     ExitReason,
-    Liquidity,
     OffTick,
     OrderEvent,
     OrderFlag,
@@ -24,8 +23,9 @@ from reference.books import muldiv
 from reference.broker import Broker, Live, Queued, largest, rises
 from reference.limits import LIMITS, SHRINKING, Limits, opening
 from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Order, Replace, Switch, Target, TargetBatch
+from reference.sizing import affordable, money_of
 
-SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT, SizeMode.RISK)
+SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT, SizeMode.RISK, SizeMode.VOLATILITY)
 EXITS = {
     OrderType.STOP: ExitReason.STOP, OrderType.STOP_LIMIT: ExitReason.STOP, OrderType.TRAILING_STOP: ExitReason.TRAILING,
     OrderType.TRAILING_STOP_LIMIT: ExitReason.TRAILING, OrderType.MARKET_IF_TOUCHED: ExitReason.TARGET,
@@ -65,7 +65,7 @@ class Desk:
             case Order() | Target() if self._acted_on(command.rule):
                 self._refuse(command)
             case Switch():
-                self.broker.trading_state = command.state
+                self.broker.switch("asked_state", command.state)
             case Order() if self._has_nothing_to_reduce(command):
                 self._refuse(command, Reason.NO_POSITION)
             case Order():
@@ -100,7 +100,7 @@ class Desk:
         """Whether a reduce-only order that waits for no other finds no position on the other side."""
         waits = 0 <= command.after < len(self.broker.orders) and not self.broker.orders[command.after].done
         reduces = OrderFlag.REDUCE_ONLY in command.flags and not waits
-        return reduces and self.limits.projected(command.instrument) * command.side >= 0
+        return reduces and self.broker.projected(command.instrument) * command.side >= 0
 
     def _refuse(self, command: Order | Target, reason: Reason = Reason.DUPLICATE_RULE) -> None:
         """An order on record that was not acted on."""
@@ -120,15 +120,10 @@ class Desk:
         quote = self.books.quote[instrument]
         return self.books.marks[instrument] is not None and self.books.rates[quote] is not None
 
-    def _money(self, mode: SizeMode, size: int) -> int:
-        if mode in (SizeMode.VALUE, SizeMode.TARGET_VALUE):
-            return abs(size)
-        return muldiv(self.books.equity(), abs(size), RATE)
-
     def _lots_for(self, instrument: int, money: int) -> int:
         """Largest quantity whose value with slippage and fee is within money of the account's currency."""
         price = self._taken(instrument, Side.BUY)
-        return self._affordable(instrument, price, price, money)
+        return affordable(self.broker, instrument, price, price, money)
 
     def _taken(self, instrument: int, side: int) -> int:
         """What a taker is taken to pay now, or to get: the mark, for buys the ask that stands if that is higher, with slippage."""
@@ -137,20 +132,6 @@ class Desk:
             mark = max(mark, self.broker.standing[instrument].bar.ask[3])
         return mark + side * (muldiv(mark, self.settings.slippage_rate, RATE) + self.settings.slippage_ticks * tick)
 
-    def _affordable(self, instrument: int, worth: int, price: int, money: int) -> int:
-        """Largest quantity of which so much per lot, and the fee at a price, are within money."""
-        quote = self.books.quote[instrument]
-
-        def fits(lots: int) -> bool:
-            fee, _ = self.broker.fee(None, instrument, lots, price, Liquidity.TAKER)
-            value = self.books.value(instrument, worth, lots)
-            return self.books.base(quote, value) + self.books.base(quote, fee) <= money
-
-        top = 1
-        while fits(top):
-            top *= 2
-        return largest(top, fits)
-
     def _at_risk(self, command: Order) -> int:
         """Largest quantity that loses no more than a part of equity from the entry to the stop, the fee of the entry included."""
         price = self._taken(command.instrument, command.side)
@@ -158,21 +139,28 @@ class Desk:
             price = command.limit
         elif command.stop:
             price = command.stop
-        worth = command.side * (price - command.stop_loss)
-        return (
-            self._affordable(command.instrument, worth, price, self._money(command.size_mode, command.size)) if worth > 0 else 0
-        )
+        worth = command.per if command.size_mode is SizeMode.VOLATILITY else command.side * (price - command.stop_loss)
+        return affordable(self.broker, command.instrument, worth, price, money_of(self.broker, command.size_mode, command.size))
 
     # ---------------------------------------------------------------- buy, sell
 
     def _order(self, command: Order) -> None:
         self.intents += 1
         instrument = command.instrument
+        plain = command.type is OrderType.MARKET and OrderFlag.REDUCE_ONLY not in command.flags
+        if self.settings.default_limit and plain and self._priced(instrument):
+            tick, mark = self.broker.scenario.instruments[instrument].tick or 1, self.broker.mark(instrument)
+            ticks = mark // tick if command.side == Side.BUY else -(-mark // tick)
+            command = replace(command, type=OrderType.LIMIT, limit=max(ticks, 1) * tick)
         lots = command.size
-        if command.size_mode is SizeMode.RISK:
+        if command.size_mode in (SizeMode.RISK, SizeMode.VOLATILITY):
             lots = self._at_risk(command) if self._priced(instrument) else 0
         elif command.size_mode in SIZED:
-            lots = self._lots_for(instrument, self._money(command.size_mode, command.size)) if self._priced(instrument) else 0
+            lots = (
+                self._lots_for(instrument, money_of(self.broker, command.size_mode, command.size))
+                if self._priced(instrument)
+                else 0
+            )
         order = self._make(instrument, command.side, lots, command.size_mode, command.size, self.intents - 1)
         order.type, order.tif, order.expire_at = command.type, command.tif, command.expire_at
         order.limit_price, order.stop_price = command.limit, command.stop
@@ -273,6 +261,8 @@ class Desk:
         )
         if mode in SIZED:
             order.flags |= OrderFlag.SIZED
+            if self.settings.size_at_fill and mode is not SizeMode.VOLATILITY:
+                order.flags |= OrderFlag.SIZED_AT_FILL
         return order
 
     def _submit(self, order: Live) -> bool:
@@ -313,7 +303,7 @@ class Desk:
             return Reason.OFF_TICK, 0, 0
         if order.quantity == 0:
             return Reason.ZERO_QUANTITY, 0, 0
-        whole, left = order.quantity, -order.side * self.limits.projected(order.symbol, order)
+        whole, left = order.quantity, -order.side * self.broker.projected(order.symbol, order)
         if OrderFlag.REDUCE_ONLY in order.flags and not order.held and left < whole:
             order.quantity = left
             shrinks.append((left, (Reason.SHRUNK_TO_POSITION, whole, left)))
@@ -343,14 +333,14 @@ class Desk:
     def _plan(self, target: Target) -> Plan:
         self.intents += 1
         intent, instrument = self.intents - 1, target.instrument
-        projected = self.limits.projected(instrument)
+        projected = self.broker.projected(instrument)
         sign = (target.size > 0) - (target.size < 0)
         if target.size_mode not in SIZED:
             goal = target.size
         elif sign == 0:
             goal = 0
         elif self._priced(instrument):
-            goal = sign * self._lots_for(instrument, self._money(target.size_mode, target.size))
+            goal = sign * self._lots_for(instrument, money_of(self.broker, target.size_mode, target.size))
         else:
             return Plan(target, intent, projected, 0, sign, priced=False)
         return Plan(target, intent, projected, goal, goal - projected)
@@ -369,7 +359,7 @@ class Desk:
 
         if plan.projected * plan.goal < 0 and self.settings.reversal is Reversal.TWO_ORDERS:
             first = make(abs(plan.projected))
-            first.flags |= OrderFlag.CLOSING
+            first.flags = (first.flags | OrderFlag.CLOSING) & ~OrderFlag.SIZED_AT_FILL
             first.exit_reason = ExitReason.REVERSAL
             if not self._submit(first):
                 return
@@ -381,7 +371,7 @@ class Desk:
             return
         order = make(abs(plan.change) if plan.priced else 0)
         if plan.goal == 0 and plan.priced:
-            order.flags |= OrderFlag.CLOSING
+            order.flags = (order.flags | OrderFlag.CLOSING) & ~OrderFlag.SIZED_AT_FILL
         self._submit(order)
 
     # ---------------------------------------------------------------- cancel, replace

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable
 from fillwright.model.codes import DataKind, OrderEvent, OrderFlag, Reason, TimeInForce
 from reference.broker import Broker, Queued
 from reference.desk import Desk
+from reference.guard import Guard
 from reference.manager import Manager
 from reference.matching import Matching
 from reference.scenario import Bar, Command, Journal, Scenario
@@ -42,6 +43,7 @@ class Reference:
             self.broker.manager = Manager(scenario, self.broker.journal)
         self.desk = Desk(self.broker)
         self.matching = Matching(self.broker)
+        self.guard = Guard(self.broker, self.matching)
         self.called = -1
         moments = any(bar.is_moment for feed in scenario.bars for bar in feed)
         assert not moments or scenario.settings.equity_every, "with quotes and prints equity is stored once per interval"
@@ -84,6 +86,7 @@ class Reference:
         books.update_rates()
         if broker.margin_call():
             self.matching.meet_standing(now)
+        self.guard.watch(bars)
         if self.broker.manager:
             self.broker.manager.reports(now, [(c.order.order_id, c.arrived_at) for c in broker.queue], self.engine_orders())
         if callbacks and now != self.called:  # of several instants of one time the first

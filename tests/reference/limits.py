@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fillwright.model.codes import OrderFlag, OrderStatus, OrderType, Reason, TradingState
+from fillwright.model.codes import OrderFlag, OrderStatus, Reason, TradingState
 from reference.books import muldiv
 from reference.broker import Broker, Live
 from reference.scenario import RATE
@@ -100,7 +100,7 @@ class Limits:
         """The position that an order is seen to meet: what there is or what is projected, whichever leaves less to close."""
         if order.held and order.parent and not order.leg:
             return self._after(order)
-        both = (self.books.position(order.symbol), self.projected(order.symbol, order))
+        both = (self.books.position(order.symbol), self.broker.projected(order.symbol, order))
         return 0 if order.held else max(both) if order.side > 0 else min(both)
 
     def _after(self, order: Live) -> int:
@@ -133,13 +133,6 @@ class Limits:
         """Value of lots at the mark in the account's currency."""
         return self.books.base(self.books.quote[instrument], self.books.value(instrument, self.broker.mark(instrument), lots))
 
-    def projected(self, instrument: int, without: Live | None = None) -> int:
-        """The position when all live market orders but one have filled, except those whose cancel has been asked for."""
-        orders = [live for live in self.broker.live if live.symbol == instrument and live.type == OrderType.MARKET]
-        waits = [live for live in orders if live.held and live.parent and not live.leg]
-        counted = [o for o in orders if o is not without and o not in waits and OrderFlag.PENDING_CANCEL not in o.flags]
-        return self.books.position(instrument) + sum(live.side * live.leaves for live in counted)
-
     def _of_equity(self, fraction: int | None) -> int | None:
         return None if fraction is None else muldiv(self.books.equity(), fraction, RATE)
 
@@ -167,7 +160,7 @@ class Limits:
         def total(more: int) -> int:
             worths = []
             for instrument in range(len(self.broker.scenario.instruments)):
-                held = self.projected(instrument, order)
+                held = self.broker.projected(instrument, order)
                 held += order.side * more if instrument == order.symbol else 0
                 worths.append(self.worth(instrument, held) if held else 0)
             return abs(sum(worths)) if net else sum(abs(worth) for worth in worths)

@@ -82,7 +82,9 @@ def is_answer(row: Row) -> str:
         return "order"
     if event == OrderEvent.CANCEL_REJECT or (event == OrderEvent.CANCEL and reason == Reason.CANCELED_BY_USER):
         return "cancel"
-    if event == OrderEvent.REPLACE_REJECT or (event == OrderEvent.REPLACE and reason != Reason.FOLLOWS_ENTRY):
+    if event == OrderEvent.REPLACE_REJECT or (
+        event == OrderEvent.REPLACE and reason not in (Reason.FOLLOWS_ENTRY, Reason.SIZED_AT_FILL)
+    ):
         return "replace"
     return "replace" if event == OrderEvent.CANCEL and reason == Reason.REPLACED_TO_FILLED else ""
 

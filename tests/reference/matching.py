@@ -21,6 +21,7 @@ from fillwright.model.codes import (
 )
 from reference.broker import Broker, Live, Moment, half_even, rises
 from reference.scenario import RATE, Bar
+from reference.sizing import fix_size
 
 MASK = 2**64 - 1
 LIMITS = (
@@ -313,9 +314,15 @@ class Matching:
             event = OrderEvent.CANCEL if order.cum_quantity else OrderEvent.REJECT
             self.broker.happen(order, event, moment.time, Reason.WOULD_TAKE)
             return
+        left = self.broker.left(order, moment)
+        if OrderFlag.SIZED_AT_FILL in order.flags and left != 0:
+            steps = self.broker.price_steps(order, price, liquidity, moment)
+            if not moment.in_hand:
+                self.broker.books.marks[order.symbol] = steps["reference_price"]
+            if not fix_size(self.broker, order, steps["price"], moment.time):
+                return
         if not self.broker.fit_to_position(order, moment.time):
             return
-        left = self.broker.left(order, moment)
         wanted = min(order.leaves, order.shown) if order.display_quantity and liquidity is Liquidity.MAKER else order.leaves
         lots = wanted if left is None else min(wanted, left)
         if lots == 0 or (order.tif == TimeInForce.FOK and lots < order.leaves):

@@ -18,6 +18,7 @@ from fillwright.model.codes import (
     DataKind,
     Deduplicate,
     FillWhen,
+    LimitAction,
     Lots,
     MarkBy,
     OffTick,
@@ -93,6 +94,7 @@ class Order:
     stop_loss: int = 0
     oco: int = -1  # one cancels the other: the order that it is linked with; a number that no order has, as in `after`, is none
     after: int = -1  # the order whose fill releases it
+    per: int = 0  # of VOLATILITY: the price move that loses the size
     display: int = 0  # shown part of an iceberg, 0 = all
 
 
@@ -217,6 +219,11 @@ class Settings:
     max_live_orders: int | None = None
     price_collar: int | None = None
     max_drawdown: int | None = None
+    on_drawdown: LimitAction = LimitAction.REFUSE
+    max_daily_loss: int | None = None
+    on_daily_loss: LimitAction = LimitAction.REDUCE_ONLY
+    size_at_fill: bool = False
+    default_limit: bool = False
     max_order_value: int | None = None
     max_gross_exposure: int | None = None
     max_net_exposure: int | None = None
@@ -255,6 +262,7 @@ class Journal:
     fills: list[dict[str, int]] = field(default_factory=list)
     postings: list[dict[str, int]] = field(default_factory=list)
     lot_closes: list[dict[str, int]] = field(default_factory=list)
+    switches: list[dict[str, int]] = field(default_factory=list)
     equity: list[tuple[int, int]] = field(default_factory=list)
     positions: dict[int, int] = field(default_factory=dict)  # instrument -> lots, signed
     cash: dict[int, int] = field(default_factory=dict)  # currency index -> money units

@@ -14,6 +14,7 @@ from fillwright.model.codes import (
     Account,
     BarPath,
     ExitReason,
+    LimitAction,
     Liquidity,
     Lots,
     OrderEvent,
@@ -21,6 +22,7 @@ from fillwright.model.codes import (
     OrderStatus,
     OrderType,
     Reason,
+    SizeMode,
     Stage,
     TimeInForce,
 )
@@ -40,6 +42,8 @@ NO_REASON_YET = {
     Reason.PRICE_NOT_POSITIVE, Reason.WARMUP,
     # position operations are no part of the reference
     Reason.POSITION_EXISTS,
+    # of runs with faults only
+    Reason.BROKER_REJECTED, Reason.ORDER_UNKNOWN,
 }  # fmt: skip
 NO_EXIT_YET = {ExitReason.CORPORATE_ACTION}
 
@@ -59,7 +63,7 @@ def check(scenario: Scenario, journal: Journal) -> None:
 
 
 def check_columns(journal: Journal) -> None:
-    for table in (columns.ORDERS, columns.ORDER_EVENTS, columns.FILLS, columns.POSTINGS, columns.LOT_CLOSES):
+    for table in (columns.ORDERS, columns.ORDER_EVENTS, columns.FILLS, columns.POSTINGS, columns.LOT_CLOSES, columns.SWITCHES):
         names = {column.name for column in table.canonical}
         for number, row in enumerate(getattr(journal, table.name)):
             assert set(row) == names
@@ -198,7 +202,7 @@ def test_a_scenario_has_20_to_120_instants(runs: list[tuple[Scenario, Journal]])
 
 def test_every_event_and_reason_occurs(runs: list[tuple[Scenario, Journal]]) -> None:
     events = {event["event"] for _, journal in runs for event in journal.order_events}
-    reasons = {event["reason"] for _, journal in runs for event in journal.order_events}
+    reasons = {row["reason"] for _, journal in runs for row in (*journal.order_events, *journal.switches)}
     exits = {fill["exit_reason"] for _, journal in runs for fill in journal.fills}
     assert set(OrderEvent) - events == NEVER
     assert set(Reason) - reasons == NO_REASON_YET
@@ -211,6 +215,31 @@ def test_every_kind_of_order_occurs_and_fills(runs: list[tuple[Scenario, Journal
     times = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
     assert {(kind, tif) for kind in types for tif in times} <= filled
     assert set(OrderType) == {kind for kind, _ in filled}
+
+
+def test_every_size_is_fixed_and_every_limit_on_losses_acts(runs: list[tuple[Scenario, Journal]]) -> None:
+    fixed = [(journal.orders[row["order_id"]], row) for _, journal in runs for row in journal.order_events
+             if row["reason"] == Reason.SIZED_AT_FILL]  # fmt: skip
+    modes = {SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.RISK, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT}
+    assert {order["size_mode"] for order, _ in fixed} == modes
+    assert all(row["required"] <= row["available"] for _, row in fixed)
+    first = [min(fills) for fills in _fills_by_order(runs).values()]
+    assert not any(flags & OrderFlag.SIZED_AT_FILL for _, flags in first)
+    switched = [row for _, journal in runs for row in journal.switches]
+    assert {row["action"] for row in switched} == set(LimitAction)
+    assert {row["reason"] for row in switched} == {0, Reason.MAX_DRAWDOWN, Reason.MAX_DAILY_LOSS, Reason.NEW_DAY}
+    assert {(row["before"], row["state"]) for row in switched if row["reason"] == Reason.NEW_DAY} >= {(1, 0), (2, 0), (2, 2)}
+    assert any(order["size_mode"] == SizeMode.VOLATILITY and order["cum_quantity"] for _, j in runs for order in j.orders)
+
+
+def _fills_by_order(runs: list[tuple[Scenario, Journal]]) -> dict[tuple[int, int], list[tuple[int, int]]]:
+    """(number, flags) of the events of all fills, by run and order."""
+    found: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    for number, (_, journal) in enumerate(runs):
+        for row in journal.order_events:
+            if row["fill_id"] >= 0:
+                found[number, row["order_id"]].append((row["seq"], row["flags"]))
+    return found
 
 
 def test_every_path_stage_and_setting_occurs(runs: list[tuple[Scenario, Journal]]) -> None:

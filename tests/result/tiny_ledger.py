@@ -279,6 +279,12 @@ class Tiny:
         for row, lot in zip(self.rows["lots"], self.lots, strict=True):
             row |= {"side": lot.side, "open_fill": lot.open_fill, "instant": lot.instant, "quantity": lot.quantity,
                     "remaining": lot.remaining, "cost": lot.cost, "fee_in": lot.fee, "next": -1, "prev": -1}  # fmt: skip
+        states = (0, 1, 2, 0)
+        self.rows["switches"] = [
+            {"seq": k, "instant": int(self.market.instants[k]), "before": states[k], "state": states[k + 1], "asked": states[k + 1],
+             "reason": 0, "action": 0, "required": 0, "available": 0}
+            for k in range(3)
+        ]  # fmt: skip
         tables = {}
         for table in (table for table in TABLES if table.name in RECORDED):
             rows = [tuple(row[column.name] for column in table.columns) for row in self.rows[table.name]]

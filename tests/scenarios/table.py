@@ -31,7 +31,9 @@ from fillwright.model.instrument import Instrument
 from fillwright.order_manager import Order
 
 DAY = "2024-01-02"
-PRICES = ("limit", "stop", "value", "weight", "quantity", "touch", "trail", "trail_limit", "take_profit", "stop_loss", "display")
+PRICES = (
+    "limit", "stop", "value", "weight", "quantity", "touch", "trail", "trail_limit", "take_profit", "stop_loss", "display", "per",
+)  # fmt: skip
 X = Instrument("X", price_decimals=2, tick=1)
 
 

@@ -247,3 +247,87 @@ def test_a_compiled_group_answers_alike() -> None:
     assert result.record.tables["orders"]["oco_id"].tolist() == [0, -1, 0, -1]
     with pytest.raises(fw.StrategyError, match="cannot cancel each other"):
         fw.run(Twice(), market(BARS))
+
+
+SOLD_BETWEEN = """
+    09:31  100 100 100 100 40
+    09:32  100 101  97  98 40
+    09:33   99 100  99 100 40
+    09:34  100 100  97  97 40
+    09:35   97  97  94  95 40
+"""
+
+
+def test_exits_wait_while_their_entry_may_fill_again() -> None:
+    """Six of ten are bought at 98 and sold by hand; the four that are bought later have their stop at 96 all the same."""
+    script = "09:31 buy 10 limit 98 take_profit 105 stop_loss 96\n09:32 sell 6"
+    found = play(SOLD_BETWEEN, script, **HALF)
+    assert found.fills == lines("""
+        09:32 second buy 6 @ 98.00 fee 0 maker
+        09:32 open sell 6 @ 99.00 fee 0
+        09:34 second buy 4 @ 98.00 fee 0 maker
+        09:35 second sell 4 @ 96.00 fee 0
+    """)
+    assert found.life(2) == lines("""
+        09:31 SUBMIT
+        09:31 ACCEPT
+        09:32 SHRINK FOLLOWS_ENTRY
+        09:32 RELEASE
+        09:32 HOLD NOTHING_TO_REDUCE
+        09:34 SHRINK FOLLOWS_ENTRY
+        09:34 RELEASE
+        09:35 TRIGGER
+        09:35 FILL_ALL
+    """)
+    assert found.status(1) == "CANCELED OCO_FILLED"
+
+
+def test_exits_that_wait_end_with_their_entry(tmp_path: Path) -> None:
+    script = "09:31 buy 10 limit 98 take_profit 105 stop_loss 96\n09:32 sell 6\n09:33 cancel 0"
+    found = play(SOLD_BETWEEN, script, **HALF)
+    assert found.status(0) == "CANCELED CANCELED_BY_USER"
+    assert (found.status(1), found.status(2)) == ("CANCELED PARENT_ENDED",) * 2
+    found.result.save(tmp_path / "run")
+    verified = verify_folder(tmp_path / "run")
+    assert verified.ok, verified.text()
+
+
+def test_a_reduce_only_order_is_cut_as_it_arrives() -> None:
+    """It saw ten units when it was given; by its arrival a market order is on its way that sells six, or all of them."""
+    script = "09:31 buy 10\n09:32 sell 10 stop 80 reduce_only\n09:32 sell {}"
+    found = play(BARS, script.format(6))
+    assert found.life(1)[:3] == ["09:32 SUBMIT", "09:32 ACCEPT", "09:32 SHRINK SHRUNK_TO_POSITION"]
+    quantities = found.record.tables["order_events"]["quantity"][found.record.tables["order_events"]["order_id"] == 1]
+    assert quantities.tolist()[:3] == [10, 10, 4]
+    assert play(BARS, script.format(10)).life(1) == ["09:32 SUBMIT", "09:32 ACCEPT", "09:32 CANCEL NOTHING_TO_REDUCE"]
+
+
+PARTLY_TAKEN = """
+    09:31  100 100 100 100 40
+    09:32  100 101  97  98 40
+    09:33  100 106  99 104 20
+    09:34  104 104 103 103 40
+    09:35  103 103  97  97 40
+    09:36   97 106  97 106 40
+"""
+PARTLY_TAKEN_SCRIPT = "09:31 buy 10 limit 98 take_profit 105 stop_loss 90\n09:33 sell 3"
+
+
+def test_an_exit_that_has_filled_in_part_waits_too() -> None:
+    """Three of six are taken at 105, three sold by hand; the four that are bought later are taken at 105 by the same order."""
+    found = play(PARTLY_TAKEN, PARTLY_TAKEN_SCRIPT, **HALF)
+    assert found.fills == lines("""
+        09:32 second buy 6 @ 98.00 fee 0 maker
+        09:33 second sell 3 @ 105.00 fee 0 maker
+        09:33 open sell 3 @ 104.00 fee 0
+        09:35 second buy 4 @ 98.00 fee 0 maker
+        09:36 second sell 4 @ 105.00 fee 0 maker
+    """)
+    assert found.life(1)[-5:] == lines("""
+        09:33 FILL_PART
+        09:33 HOLD NOTHING_TO_REDUCE
+        09:35 REPLACE FOLLOWS_ENTRY
+        09:35 RELEASE
+        09:36 FILL_ALL
+    """)
+    assert found.record.tables["orders"]["quantity"].tolist() == [10, 7, 4, 3]

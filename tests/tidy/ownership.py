@@ -37,7 +37,7 @@ ACCESSORS = {
     "state_at": "scalars", "instrument_at": "instruments", "currency_at": "currencies", "feed_at": "feeds", "book_at": "books",
     "command_at": "commands", "order_at": "orders", "order_event_at": "order_events", "fill_at": "fills", "entry_at": "entries",
     "digest_at": "digests",
-    "lot_close_at": "lot_closes", "lot_at": "lots",
+    "lot_close_at": "lot_closes", "lot_at": "lots", "switch_at": "switches",
     "told_at": "told", "heard_at": "heard", "mail_at": "mail", "report_at": "reports",
 }  # fmt: skip
 PARAMETERS = {
@@ -174,6 +174,7 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.matching": "type tif decided_at sent_at arrived_at decision_price tried from_price",
         "kernel.margin": "reserved",
         "kernel.faults": "flags arrived_at asked",
+        "kernel.sizing": "flags",
     },
     "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id", "kernel.reports": "reported_at"},
     "commands": {"kernel.arrivals": ALL, "kernel.intake": "trail trail_unit", "kernel.faults": "arrived_at"},
@@ -191,6 +192,7 @@ OWNERS: dict[str, dict[str, str]] = {
     "lots": {"kernel.ledger": ALL},
     "digests": {"kernel.digest": "folded a b c d", "kernel.state": "words"},
     "lot_closes": {"kernel.ledger": ALL},
+    "switches": {"kernel.guard": ALL},
     "books": {"kernel.ledger": "position head tail", "kernel.orders": "pending", "kernel.state": "head tail"},
     "currencies": {
         "kernel.ledger": "cash",
@@ -231,22 +233,24 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.reports": "n_told n_heard n_mail n_reports taken",
         "kernel.advance": "now instant event_read report_read liquidating fault fault_a",
         "kernel.quiet": "now instant n_equity peak trough drawdown drawdown_peak equity_next",
-        "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size",
+        "kernel.guard": "n_switches trading_state asked_state drawdown_state day_state day_equity day_over day_row",
+        "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size t_type t_limit",
         "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop t_trail t_trail_unit t_take t_loss "
-        "t_display t_after",
+        "t_display t_after t_per",
         "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap entries entries_cap lot_closes "
         "lot_closes_cap lots lots_cap commands commands_cap told told_cap heard heard_cap mail mail_cap reports "
-        "reports_cap instruments n_instruments currencies n_currencies feeds n_feeds books digests "
+        "reports_cap switches switches_cap instruments n_instruments currencies n_currencies feeds n_feeds books digests "
         "n_strategies equity self room work_head work_tail cursor",
         "coordinator.memory": "instants n_instants offsets event_feed timers uniform now stop_at seed latency_ns account_type lots_method "
         "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate bracket flat_day_end flat_run_end "
         "initial_margin maintenance_margin max_open_positions max_position_fraction policies refuse_scale_in max_orders "
         "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough "
         "trigger mark_by max_age equity_every quoted moments faults f_reject f_reject_cancel f_reject_replace f_late_ack "
-        "f_late_by f_lost_ack f_duplicate f_reorder f_outage f_outage_length outages n_outages ask_after",
+        "f_late_by f_lost_ack f_duplicate f_reorder f_outage f_outage_length outages n_outages ask_after "
+        "size_at_fill default_limit guarded max_daily_loss on_drawdown on_daily_loss day_row",
         "coordinator.runner": "stop_at first_callback calling",
         "coordinator.checkpoint": "instant",
-        "order_manager.manager": "room trading_state",
+        "order_manager.manager": "room",
         "strategy.desk": "mask t_tif stop_at",
         "strategy.compiled": "mask fused params state indicators driver t_rule t_tag t_expire",
         "strategy.schedule": "mask driver room t_rule t_tag t_tif t_type",

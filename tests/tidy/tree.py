@@ -43,7 +43,7 @@ LATE = {"cli", "__init__", "__main__"}
 # The words of an order that users write; docs/decisions.md says why they are parameters and not a dictionary.
 MANY_PARAMETERS = frozenset({
     "order_manager.buy", "order_manager.sell", "strategy.buy", "strategy.sell",
-    "strategy.buy_value", "strategy.sell_value", "strategy.buy_weight", "strategy.sell_weight",
+    "strategy.buy_value", "strategy.sell_value", "strategy.buy_weight", "strategy.sell_weight", "strategy.buy_risk", "strategy.sell_risk",
 })  # fmt: skip
 
 # Modules that may name the clock or the generators: isolation compares their state before and after a run.

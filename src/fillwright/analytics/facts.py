@@ -14,7 +14,7 @@ from fillwright.analytics.measure import start_time
 from fillwright.analytics.metrics import Metric, MetricInputs, metrics, worst_drawdown
 from fillwright.data.market import Feed
 from fillwright.journal import Ints, Records, RunRecord
-from fillwright.model.codes import OrderEvent, OrderStatus, Reason, RunState
+from fillwright.model.codes import LimitAction, OrderEvent, OrderStatus, Reason, RunState, TradingState
 
 Settings = Mapping[str, object]
 
@@ -39,6 +39,7 @@ class SummaryInputs:
     verdict      None: not checked
     start_equity, end_equity    in ``currency``
     funnel       (stage, count), first to last; ``refusals`` (what and why, count), most frequent first
+    switches     (ns UTC, what the trading state became and why), in their order
     assumptions  (what, setting); ``costs`` False: neither commission nor slippage was configured
     findings     what the data checks reported
     fingerprints (name, value)
@@ -58,6 +59,7 @@ class SummaryInputs:
     funnel: tuple[tuple[str, int], ...]
     timeframes: tuple[str, ...] = ()
     refusals: tuple[tuple[str, int], ...] = ()
+    switches: tuple[tuple[int, str], ...] = ()
     assumptions: tuple[tuple[str, str], ...] = ()
     costs: bool = True
     verdict: Verdict | None = None
@@ -98,6 +100,7 @@ def summary_inputs(
         funnel=funnel(record, trades),
         timeframes=tuple(dict.fromkeys(rows_text(feed) for feed in sorted(feeds, key=lambda feed: feed.timeframe_ns))),
         refusals=refusals(record),
+        switches=switches(record, measured.currency),
         assumptions=assumptions(record, settings),
         costs=any(_chosen(_at(settings, "costs", kind)) for kind in ("commission", "slippage")),
         verdict=verdict,
@@ -142,6 +145,24 @@ def refusals(record: RunRecord) -> tuple[tuple[str, int], ...]:
     for _, reason, number in _pairs(shrunk["event"], shrunk["reason"]):
         found[_words("made smaller", reason)] = number
     return tuple(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def switches(record: RunRecord, currency: str) -> tuple[tuple[int, str], ...]:
+    """Changes of the trading state: ``halted, flatten: max daily loss, 1,250.00 of 1,000.00 USD``."""
+    scale = 10**record.scales.base
+    found = []
+    for row in record.tables["switches"]:
+        text = TradingState(int(row["state"])).name.lower().replace("_", " ")
+        if row["action"] == LimitAction.FLATTEN:
+            text += ", flatten"
+        if row["reason"]:
+            text += f": {Reason(int(row['reason'])).name.lower().replace('_', ' ')}"
+        else:
+            text += ": by the strategy"
+        if row["required"]:
+            text += f", {fmt.number(int(row['required']) / scale)} of {fmt.number(int(row['available']) / scale)} {currency}"
+        found.append((int(row["instant"]), text))
+    return tuple(found)
 
 
 def _pairs(first: Ints, second: Ints) -> list[tuple[int, int, int]]:

@@ -95,7 +95,7 @@ def render(inputs: ReportInputs) -> str:
     shown = _shown(inputs.prices)
     data = _data(inputs, shown)
     parts = [_header(inputs.facts), "<main>\n", _key_figures(inputs.facts), _assumptions(inputs.facts)]
-    parts += [_charts(inputs, shown), _months(inputs), _funnel(inputs.facts), _trades(inputs)]
+    parts += [_charts(inputs, shown), _months(inputs), _funnel(inputs.facts), _switches(inputs.facts), _trades(inputs)]
     parts += [_figures(inputs.facts), _config(inputs.config), "</main>\n", _footer(inputs)]
     return html.page(inputs.facts.name, "".join(parts), data)
 
@@ -320,6 +320,16 @@ def _funnel(facts: SummaryInputs) -> str:
     caption = "Orders that were refused, made smaller, or ended without trading in full"
     right = html.table(caption, ("What and why", "Orders"), refused) if refused else f'<p class="soft">{caption}: none.</p>'
     return f'<div class="columns">\n{html.section("Funnel", stages)}{html.section("Refusals", right)}</div>\n'
+
+
+def _switches(facts: SummaryInputs) -> str:
+    """Changes of the trading state, nothing where there are none."""
+    if not facts.switches:
+        return ""
+    rows = [(Cell(fmt.moment(at)), Cell(text)) for at, text in facts.switches[:MOST_TRADES]]
+    first = "" if len(rows) == len(facts.switches) else f"The first {len(rows):,} of "
+    caption = f"{first}{len(facts.switches):,} changes of what orders are allowed; times are UTC"
+    return html.section("Trading state", html.table(caption, ("From", "State and why"), rows), long=True)
 
 
 def _trades(inputs: ReportInputs) -> str:

@@ -128,6 +128,10 @@ def _trading(facts: SummaryInputs) -> Iterator[str]:
         shown = [f"{number:,} {what}" for what, number in facts.refusals[:MOST_LINES]]
         rest = sum(number for _, number in facts.refusals[MOST_LINES:])
         yield from _row("not traded", "; ".join(shown) + (f"; {rest:,} others" if rest else ""))
+    if facts.switches:
+        shown = [f"{text} ({fmt.moment(at)} UTC)" for at, text in facts.switches[:MOST_LINES]]
+        more = len(facts.switches) - MOST_LINES
+        yield from _row("trading state", "; ".join(shown) + (f"; {more:,} more changes" if more > 0 else ""))
     if facts.metrics.get("trades") is not None and facts.metrics["trades"].value:
         counts = _join(_named(facts, "trades") + " closed", f"{_named(facts, 'open_trades')} open")
         quality = (_named(facts, "win_rate", "win rate"), _named(facts, "profit_factor", "profit factor"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal, localcontext
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from fillwright.config import rates
+from fillwright.config import problems, rates
 from fillwright.config.fields import AsList, Duration, Exposure, Positive, PositiveWhole, Share
 from fillwright.config.section import Section, leaf
 
@@ -24,6 +24,11 @@ class Orders(Section):
     """Rules for orders."""
 
     time_in_force: Literal["DAY", "GTC", "IOC", "FOK"] = leaf("How long an order lives that says nothing itself.", "GTC")
+    default_type: Literal["market", "limit"] = leaf(
+        "Type of an order of buy, sell, open or add that names no price and is not reduce-only. limit = a limit at the last price. Targets "
+        "are market orders.",
+        "market",
+    )
     reversal: Literal["one_order", "two_orders"] = leaf(
         "How a target on the other side of zero is reached: one order, or one that closes and then one that opens.", "two_orders"
     )
@@ -84,6 +89,45 @@ class Limits(Section):
     max_drawdown: Share | None = leaf(
         "Drawdown of equity from its peak beyond which nothing is opened. null = no limit.", None, unit="fraction"
     )
+    on_drawdown: Literal["refuse", "reduce_only", "halted", "flatten"] = leaf(
+        "What a drawdown beyond max_drawdown does. refuse = entries are refused while it lasts; reduce_only, halted = the trading state "
+        "from then on, to the end of the run; flatten = halted, all orders are cancelled and all positions closed.",
+        "refuse",
+    )
+    max_daily_loss: Share | None = leaf(
+        "Loss since the end of the day before, as a part of equity then, beyond which on_daily_loss is done. null = no limit.",
+        None,
+        unit="fraction",
+    )
+    on_daily_loss: Literal["reduce_only", "halted", "flatten"] = leaf(
+        "What a loss beyond max_daily_loss does, to the end of the day: the trading state; flatten = halted, all orders are cancelled and "
+        "all positions closed.",
+        "reduce_only",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for action, usual, limit in (
+            ("on_drawdown", self.on_drawdown == "refuse", self.max_drawdown),
+            ("on_daily_loss", self.on_daily_loss == "reduce_only", self.max_daily_loss),
+        ):
+            if limit is None and not usual:
+                raise problems.Wrong(((action,), f"does nothing without {action.replace('on', 'max', 1)}"))
+        return self
+
+
+SizingPrice = Literal["decision", "fill"]
+_PRICE = (
+    "Price that values, weights and risks, also those given in calls, are made units with. decision = the last one known; fill = the one "
+    "at which the order first trades."
+)
+
+
+class NoSizing(Section):
+    """No size for orders that give none."""
+
+    method: Literal["none"] = leaf("Each order must give its size.", "none")
+    price: SizingPrice = leaf(_PRICE, "decision")
 
 
 class FixedSizing(Section):
@@ -91,6 +135,7 @@ class FixedSizing(Section):
 
     method: Literal["fixed"] = leaf("A fixed quantity.")
     quantity: Positive = leaf("Quantity of an order that says nothing itself.", unit="units")
+    price: SizingPrice = leaf(_PRICE, "decision")
 
 
 class FractionSizing(Section):
@@ -98,6 +143,7 @@ class FractionSizing(Section):
 
     method: Literal["equity_fraction"] = leaf("A part of equity.")
     fraction: Exposure = leaf("Value of the position as a part of equity.", unit="fraction of equity")
+    price: SizingPrice = leaf(_PRICE, "decision")
 
     @property
     def weight(self) -> Decimal:
@@ -110,6 +156,7 @@ class ValueSizing(Section):
 
     method: Literal["value"] = leaf("A fixed value.")
     value: Positive = leaf("Value of the position.", unit="account currency")
+    price: SizingPrice = leaf(_PRICE, "decision")
 
 
 class RiskSizing(Section):
@@ -118,6 +165,7 @@ class RiskSizing(Section):
     method: Literal["risk"] = leaf("A part of equity at risk.")
     fraction: Share = leaf("Part of equity that is lost when the price moves by stop.", unit="fraction of equity")
     stop: Share = leaf("Distance of the stop, as a part of the price.", unit="fraction")
+    price: SizingPrice = leaf(_PRICE, "decision")
 
     @property
     def weight(self) -> Decimal:
@@ -126,4 +174,4 @@ class RiskSizing(Section):
             return (self.fraction / self.stop).quantize(Decimal("1e-9"))
 
 
-Sizing = Annotated[FixedSizing | FractionSizing | ValueSizing | RiskSizing, Field(discriminator="method")]
+Sizing = Annotated[NoSizing | FixedSizing | FractionSizing | ValueSizing | RiskSizing, Field(discriminator="method")]

@@ -54,7 +54,7 @@ from fillwright.config.fields import (
     Zone,
     marks,
 )
-from fillwright.config.policies import Limits, Orders, Sizing
+from fillwright.config.policies import Limits, NoSizing, Orders, Sizing
 from fillwright.config.section import Section
 from fillwright.config.section import leaf as _leaf
 from fillwright.model.instrument import MAX_PRICE_DECIMALS, MONEY_DECIMALS
@@ -470,7 +470,7 @@ class Config(Section):
     costs: Costs = _leaf("Costs.", factory=Costs)
     orders: Orders = _leaf("Rules for orders.", factory=Orders)
     limits: Limits = _leaf("Limits.", factory=Limits)
-    sizing: Sizing | None = _leaf("Size of orders that give none. null = each order must.", None)
+    sizing: Sizing = _leaf("Size of orders that give none.", factory=NoSizing)
     strategy: Strategy | None = _leaf("The strategy. null = given in Python.", None)
     report: Report = _leaf("Reports.", factory=Report)
 

@@ -49,11 +49,13 @@ def lay_out(market: Market, terms: Terms, fx: Sequence[FxSource | None], timers:
     for name in ("seed", "latency_ns", "account_type", "fill_when", "path", "participation", "clamp_to_range", "reversal",
                  "on_short_cash", "off_tick", "deduplicate", "bracket", "flat_day_end", "flat_run_end", "initial_margin",
                  "maintenance_margin", "max_open_positions", "max_position_fraction",
+                 "size_at_fill", "default_limit", "guarded", "max_daily_loss", "on_drawdown", "on_daily_loss",
                  "policies", "refuse_scale_in", "max_orders", "max_orders_interval",
                  "max_live_orders", "price_collar", "max_drawdown", "max_order_value", "max_gross_exposure",
                  "max_net_exposure", "trigger", "mark_by", "max_age", "ask_after"):  # fmt: skip
         s[name] = int(getattr(terms, name))
     s["lots_method"] = int(terms.lots)
+    s["day_row"] = -1
     s["equity_every"] = sampling(market, terms)
     _lay_out_faults(state, market, terms)
     _lay_out_feeds(state, market)

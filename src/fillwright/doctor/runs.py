@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from fillwright.config.policies import FixedSizing
+from fillwright.config.policies import FixedSizing, NoSizing
 from fillwright.config.schema import Config
 from fillwright.coordinator.runner import Run
 from fillwright.data.make import make_bars
@@ -51,7 +51,9 @@ def variants(subject: Subject) -> list[Subject]:
 
 def crossover(subject: Subject) -> Subject:
     """A built-in strategy on the same market."""
-    sizing = subject.config.sizing or FixedSizing(method="fixed", quantity=Decimal(1))
+    sizing = subject.config.sizing
+    if isinstance(sizing, NoSizing):
+        sizing = FixedSizing(method="fixed", quantity=Decimal(1))
     strategy = BUILT_IN["sma_cross"](fast=3, slow=8)
     return replace(subject, decides=strategy, config=subject.config.model_copy(update={"sizing": sizing}))
 

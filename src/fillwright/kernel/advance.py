@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from numba import types
 
-from fillwright.kernel._codes import NO, YES, AccountType, DataKind, ExitReason, FillWhen, OrderEvent, Reason, ReportKind
+from fillwright.kernel._codes import NO, NOTHING, YES, AccountType, DataKind, ExitReason, FillWhen, OrderEvent, Reason, ReportKind
 from fillwright.kernel._jit import entry, jit, prefetch
 from fillwright.kernel.arrivals import end_all, expire_day, expire_gtd, process_arrivals
 from fillwright.kernel.digest import fold_journal
 from fillwright.kernel.fixed import muldiv
+from fillwright.kernel.guard import has_room_to_switch, watch_losses
 from fillwright.kernel.margin import below_maintenance, margin_of
 from fillwright.kernel.matching import accept_engine_order, flatten_at_close, match_lookahead, match_path, open_bar
 from fillwright.kernel.models import FX_SCALE, equity_now
@@ -131,7 +132,7 @@ def _liquidate(s):  # type: ignore[no-untyped-def]
             if position != 0:
                 side = -1 if position > 0 else 1
                 s["liquidating"] += 1
-                accept_engine_order(s, engine_order(s, strategy, i, abs(position), side, ExitReason.LIQUIDATION))
+                accept_engine_order(s, engine_order(s, strategy, i, abs(position), side, ExitReason.LIQUIDATION, NOTHING))
 
 
 @jit
@@ -254,14 +255,17 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
     several = s["n_currencies"] > 1
     quoted = s["quoted"] != 0
     first_callback = s["first_callback"]
+    guarded = s["guarded"] != 0
     fused = s["fused"] != 0
     faulty = s["faults"] != 0
-    coasting = not always and not faulty and coasts(s)
+    coasting = not always and not faulty and not guarded and coasts(s)
     if faulty:
         take_in(s, YES)  # what was done by hand while the run stood still
     roomy = -1
     j = s["instant"]
     while j < s["stop_at"]:
+        if guarded and not has_room_to_switch(s):
+            return GROW
         # room is used up by order events only: without new ones the last check still holds
         if roomy != s["n_order_events"]:
             if not has_room(s):
@@ -295,6 +299,8 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             _update_rates(s)
         if margin and (several or currency_at(s, 0)["gross"] != 0):
             _check_margin(s)
+        if guarded and executed > 0:
+            watch_losses(s)
         if faulty:
             hear_reports(s)
         if j >= first_callback:

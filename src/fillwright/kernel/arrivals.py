@@ -10,6 +10,7 @@ from fillwright.kernel._codes import (
     NOTHING,
     PENDING_REPLACE,
     REDUCE_ONLY,
+    SIZED_AT_FILL,
     TAKER,
     TRIGGERED,
     YES,
@@ -26,6 +27,7 @@ from fillwright.kernel.margin import available, goes_short, is_checked, order_pr
 from fillwright.kernel.models import has_limit, trailing_stop
 from fillwright.kernel.orders import (
     accept,
+    cut_to,
     emit,
     emit_numbers,
     end_order,
@@ -33,6 +35,7 @@ from fillwright.kernel.orders import (
     is_live,
     keep_to_position,
     put_last,
+    reducible,
     release,
     reserve_rest,
     resize,
@@ -95,9 +98,15 @@ def _accept_new(s, o, time):  # type: ignore[no-untyped-def]
     if s["liquidating"] != 0 and not _reduces_only(s, order):
         end_order(s, o, OrderEvent.REJECT, time, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
         return
-    if order["flags"] & HELD == 0 and fund(s, o, time, order["leaves_quantity"], order_price(s, order), TAKER, YES) == 0:
+    lots = order["leaves_quantity"]
+    reduces = order["flags"] & (REDUCE_ONLY | HELD) == REDUCE_ONLY
+    if reduces:
+        lots = min(lots, reducible(s, order))
+    if order["flags"] & HELD == 0 and lots > 0 and fund(s, o, time, lots, order_price(s, order), TAKER, YES) == 0:
         return
     accept(s, o, time)
+    if reduces:
+        cut_to(s, o, reducible(s, order), time)
     if order["waits"] == AFTER and order_at(s, order["parent_id"])["status"] == OrderStatus.FILLED:
         release(s, o, time)
 
@@ -172,6 +181,8 @@ def _replace_arrives(s, o, command):  # type: ignore[no-untyped-def]
             reason = Reason.SHORT_IN_CASH_ACCOUNT if short else reason
             emit_numbers(s, o, OrderEvent.REPLACE_REJECT, time, reason, needed, funds)
             return
+    if quantity != old_quantity:
+        order["flags"] &= ~SIZED_AT_FILL
     resize(s, o, quantity)
     if order["flags"] & HELD == 0:
         reserve_rest(s, order)

@@ -11,13 +11,14 @@ import numpy as np
 from fillwright.kernel._codes import NOTHING
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.state import digest_at, load_int64, state_at
-from fillwright.model.columns import ORDERS, REPORTS, SCHEMA_VERSION
+from fillwright.model.columns import ORDERS, REPORTS, SCHEMA_VERSION, SWITCHES
 
 _U = np.uint64
 _MULTIPLIER = _U(0xBF58476D1CE4E5B9)
 _ORDER_WORDS = np.int64(ORDERS.packed.itemsize // 8)
 _CANONICAL_WORDS = np.int64(ORDERS.packed_words)
 _REPORT_WORDS = np.int64(REPORTS.packed_words)
+_SWITCH_WORDS = np.int64(SWITCHES.packed_words)
 _START = _U(SCHEMA_VERSION)
 
 FOLD_EVERY = 32
@@ -108,6 +109,8 @@ def fingerprint(address):  # type: ignore[no-untyped-def]
     h = _join_table(s, h, k + 3, s["lot_closes"], s["n_lot_closes"])
     h = _join_table(s, h, k + 4, s["equity"], s["n_equity"])
     lanes = (_U(1), _U(2), _U(3), _U(4))
+    if s["n_switches"] > 0:
+        h = _joined(h, lanes, s["switches"], NOTHING, s["n_switches"] * _SWITCH_WORDS)
     if s["n_reports"] > 0:
         words = s["n_reports"] * _REPORT_WORDS
         whole = words // 8 * 8

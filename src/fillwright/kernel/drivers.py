@@ -210,6 +210,8 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
         whole = _nearest(size, float(table[_MONEY_SCALE]))
     else:
         whole = _nearest(size, float(RATE_SCALE))
+        if mode >= SizeMode.RISK and not 0 < whole < RATE_SCALE:
+            raise ValueError("a risk must be a part of equity, such as 0.005")
     s["t_limit"] = 0
     s["t_stop"] = 0
     if kind == OrderType.TRAILING_STOP_LIMIT:
@@ -230,8 +232,8 @@ def place(address, i, side, mode, kind, size, limit, stop):  # type: ignore[no-u
     return o
 
 
-@entry("int64(int64, int64, int64, float64, int64, float64, float64, float64, int64)")
-def extend(address, i, side, trail, unit, take, loss, display, after):  # type: ignore[no-untyped-def]
+@entry("int64(int64, int64, int64, float64, int64, float64, float64, float64, int64, float64)")
+def extend(address, i, side, trail, unit, take, loss, display, after, per):  # type: ignore[no-untyped-def]
     """Fill in the rarer terms of the ticket that ``place`` is about to submit; NaN, and -1 for an order, is none. Returns 0.
 
     ``trail`` counts in ``unit``, as ``TrailUnit``: prices, ticks or fractions of the price.
@@ -258,6 +260,7 @@ def extend(address, i, side, trail, unit, take, loss, display, after):  # type: 
     if after >= s["n_orders"]:
         raise IndexError("there is no order of this number")
     s["t_after"] = max(after, -1) + 1
+    s["t_per"] = 0 if per != per else distance(per, float(instrument["price_scale"]))
     return 0
 
 

@@ -14,6 +14,7 @@ from fillwright.kernel._codes import (
     PENDING_REPLACE,
     REDUCE_ONLY,
     SIZED,
+    SIZED_AT_FILL,
     TRIGGERED,
     Action,
     Deduplicate,
@@ -28,7 +29,6 @@ from fillwright.kernel._codes import (
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.arrivals import move_trail, push_command
 from fillwright.kernel.exits import add_child, attach_exits, fix_exits, wait_for
-from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.limits import (
     limit_check,
     limit_on_replace,
@@ -40,18 +40,14 @@ from fillwright.kernel.limits import (
     within_limit,
 )
 from fillwright.kernel.models import (
-    RATE_SCALE,
-    base,
-    equity_now,
-    fee_fresh,
     fix_tick,
     has_limit,
     has_stop,
+    on_tick,
     slippage,
     taker_price,
     trailing_stop,
     trigger_side,
-    value,
     whole_price,
 )
 from fillwright.kernel.orders import (
@@ -66,6 +62,7 @@ from fillwright.kernel.orders import (
 )
 from fillwright.kernel.quotes import load_standing
 from fillwright.kernel.reports import seems_live, seems_unknown
+from fillwright.kernel.sizing import is_priced, is_sized, lots_for, money_of
 from fillwright.kernel.state import (
     AFTER,
     CANCEL,
@@ -73,7 +70,6 @@ from fillwright.kernel.state import (
     NEW_ORDER,
     REPLACE,
     command_at,
-    currency_at,
     expect_bar,
     has_room_to_trade,
     instrument_at,
@@ -88,87 +84,24 @@ NO_CHANGE, NO_ROOM = -1, -2
 
 
 @jit
-def _cost(s, instrument, worth, price, lots):  # type: ignore[no-untyped-def]
-    """Account money of so much per lot, and of the fee of a fresh order of lots at a price."""
-    currency = instrument["currency"]
-    return base(s, currency, value(instrument, worth, lots)) + base(s, currency, fee_fresh(instrument, price, lots))
-
-
-@jit
-def _lots_for(s, i, worth, price, money):  # type: ignore[no-untyped-def]
-    """Largest quantity whose cost, so much per lot and the fee of a fresh order at a price, is within money.
-
-    A float estimate is corrected exactly; where it is far off (fees with minimum), bisection takes over.
-    """
-    if money <= 0 or worth <= 0:
-        return 0
-    instrument = instrument_at(s, i)
-    unit = (float(worth) + float(price) * float(instrument["fee_taker"]) / RATE_SCALE) * instrument["mul"] / instrument["div"]
-    unit += float(instrument["fee_unit"]) / float(instrument["lot_scale"])
-    if instrument["currency"] != 0:
-        c = currency_at(s, instrument["currency"])
-        unit *= float(c["rate"]) / float(c["factor"])
-    guess = int(min(float(money) / unit, 4.0e18))
-    for _ in range(3):
-        if _cost(s, instrument, worth, price, guess) > money:
-            guess -= 1
-        elif _cost(s, instrument, worth, price, guess + 1) <= money:
-            guess += 1
-        else:
-            return guess
-        if guess <= 0:
-            return 0
-    low = 0
-    high = guess + 4
-    while _cost(s, instrument, worth, price, high) <= money:
-        high *= 2
-    while low < high:
-        middle = low + (high - low + 1) // 2
-        if _cost(s, instrument, worth, price, middle) <= money:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-@jit
 def _sized_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
-    """Lots of instrument i that a value, a weight or a risk means now, 0 where it has no price."""
-    if not _is_priced(s, i):
+    """Lots of instrument i that a value, a weight, a risk or a volatility means now, 0 where it has no price."""
+    if not is_priced(s, i):
         return 0
     instrument = instrument_at(s, i)
     load_standing(s, i)
     price = taker_price(instrument)
     price += slippage(instrument, price)
     worth = price
-    if mode == SizeMode.RISK:
+    if mode >= SizeMode.RISK:
         if has_limit(s["t_type"]) and s["t_trail_unit"] == 0:
             price = abs(s["t_limit"])
         elif has_stop(s["t_type"]) and s["t_stop"] != 0:
             price = abs(s["t_stop"])
         elif s["t_side"] < 0:
             price = instrument["mark"] - slippage(instrument, instrument["mark"])
-        worth = s["t_side"] * (price - abs(s["t_loss"]))
-    return _lots_for(s, i, worth, price, _money_of(s, mode, size))
-
-
-@jit
-def _is_priced(s, i):  # type: ignore[no-untyped-def]
-    """Whether the instrument has a mark and its currency a rate."""
-    instrument = instrument_at(s, i)
-    return instrument["mark"] != 0 and currency_at(s, instrument["currency"])["rate"] != 0
-
-
-@jit
-def _money_of(s, mode, size):  # type: ignore[no-untyped-def]
-    if mode == SizeMode.WEIGHT or mode == SizeMode.TARGET_WEIGHT or mode == SizeMode.RISK:
-        return muldiv(equity_now(s), size, RATE_SCALE)
-    return size
-
-
-@jit
-def _is_sized(mode):  # type: ignore[no-untyped-def]
-    return mode != SizeMode.UNITS and mode != SizeMode.TARGET_UNITS and mode != SizeMode.CLOSE
+        worth = s["t_side"] * (price - abs(s["t_loss"])) if mode == SizeMode.RISK else s["t_per"]
+    return lots_for(s, i, worth, price, money_of(s, mode, size))
 
 
 @jit
@@ -200,7 +133,7 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     instrument = instrument_at(s, i)
     if s["trading_state"] == TradingState.HALTED:
         return deny(s, o, Reason.TRADING_HALTED, NOTHING, NOTHING)
-    if not _is_priced(s, i):
+    if not is_priced(s, i):
         return deny(s, o, Reason.NO_PRICE_YET, NOTHING, NOTHING)
     start = start_position(s, order)
     if s["liquidating"] != 0 and not (start * side < 0 and 0 < order["quantity"] <= abs(start)):
@@ -256,8 +189,8 @@ def _ticket_order(s, side, lots, intent):  # type: ignore[no-untyped-def]
     order["rule_id"] = s["t_rule"]
     order["tag"] = s["t_tag"]
     order["exit_reason"] = ExitReason.SIGNAL
-    if _is_sized(s["t_size_mode"]):
-        order["flags"] |= SIZED
+    if is_sized(s["t_size_mode"]):
+        order["flags"] |= SIZED if s["t_size_mode"] == SizeMode.VOLATILITY else SIZED | s["size_at_fill"]
     if s["t_action"] == Action.REDUCE:
         order["flags"] |= REDUCE_ONLY
     return o
@@ -272,10 +205,19 @@ def _exit_of(kind):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _limit_at_mark(s, instrument):  # type: ignore[no-untyped-def]
+    """The ticket of a market order becomes that of a limit order at the last price, on the tick away from the market."""
+    s["t_type"] = OrderType.LIMIT
+    s["t_limit"] = on_tick(instrument["mark"], instrument["tick"], s["t_side"] < 0)
+
+
+@jit
 def _place(s, intent):  # type: ignore[no-untyped-def]
     """buy or sell: one order of the ticket's type."""
     i = s["t_instrument"]
     lots = s["t_size"]
+    if s["default_limit"] != 0 and s["t_type"] == OrderType.MARKET and s["t_action"] != Action.REDUCE and is_priced(s, i):
+        _limit_at_mark(s, instrument_at(s, i))
     if s["t_size_mode"] != SizeMode.UNITS:
         lots = _sized_lots(s, i, s["t_size_mode"], s["t_size"])
     o = _ticket_order(s, s["t_side"], lots, intent)
@@ -323,7 +265,7 @@ def _target_lots(s, i, mode, size):  # type: ignore[no-untyped-def]
 def _move_to(s, target, intent):  # type: ignore[no-untyped-def]
     """Market orders that bring the ticket's instrument from its projected position to a target."""
     i = s["t_instrument"]
-    if _is_sized(s["t_size_mode"]) and s["t_size"] != 0 and not _is_priced(s, i):
+    if is_sized(s["t_size_mode"]) and s["t_size"] != 0 and not is_priced(s, i):
         o = _ticket_order(s, -1 if s["t_size"] < 0 else 1, 0, intent)
         _check_and_send(s, o)
         return o
@@ -337,13 +279,13 @@ def _move_to(s, target, intent):  # type: ignore[no-untyped-def]
     if not crosses or s["reversal"] == Reversal.ONE_ORDER:
         o = _ticket_order(s, side, abs(change), intent)
         if target == 0:
-            order_at(s, o)["flags"] |= CLOSING
+            order_at(s, o)["flags"] = (order_at(s, o)["flags"] | CLOSING) & ~SIZED_AT_FILL
         order_at(s, o)["tif"] = s["t_tif"]
         _check_and_send(s, o)
         return o
     o = _ticket_order(s, side, abs(before), intent)
     order = order_at(s, o)
-    order["flags"] |= CLOSING
+    order["flags"] = (order["flags"] | CLOSING) & ~SIZED_AT_FILL
     order["tif"] = s["t_tif"]
     order["exit_reason"] = ExitReason.REVERSAL
     if _check_and_send(s, o):
@@ -441,7 +383,7 @@ def submit(address):  # type: ignore[no-untyped-def]
         if reason != 0:
             return _refuse_ticket(s, intent, reason)
     mode = s["t_size_mode"]
-    if mode <= SizeMode.WEIGHT or mode == SizeMode.RISK:
+    if mode <= SizeMode.WEIGHT or mode >= SizeMode.RISK:
         return _place(s, intent)
     return _move_to(s, _target_lots(s, s["t_instrument"], mode, s["t_size"]), intent)
 
@@ -465,7 +407,7 @@ def submit_targets(address, cells, count):  # type: ignore[no-untyped-def]
         for k in range(count):
             i = rows[4 * k]
             change = rows[4 * k + 3] - projected(s, s["t_strategy"], i)
-            if _is_sized(rows[4 * k + 1]) and not _is_priced(s, i):
+            if is_sized(rows[4 * k + 1]) and not is_priced(s, i):
                 change = rows[4 * k + 2]  # it will be denied, on the side it was meant for
             if (change > 0) == (buys == 1):
                 s["t_instrument"] = i

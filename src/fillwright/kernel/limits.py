@@ -279,6 +279,21 @@ def limit_on_replace(s, o, lots, limit, stop):  # type: ignore[no-untyped-def]
 
 
 @jit
+def hold_growth(s, o, least, time):  # type: ignore[no-untyped-def]
+    """An order is larger than was estimated: limits that fewer lots satisfy cut it, by one SHRINK each, not below the estimate."""
+    order = order_at(s, o)
+    start = start_position(s, order)
+    for which in range(limits_in_force(s)):
+        lots = order["leaves_quantity"]
+        quantities = which < OPEN_POSITIONS or which >= ANY_QUANTITY
+        if quantities and lots > least and opening(start, order["side"], lots) > 0:
+            reason, needed, had = limit_check(s, o, start, lots, which)
+            if reason != 0:
+                resize(s, o, max(within_limit(s, o, start, lots, which), least))
+                emit_numbers(s, o, OrderEvent.SHRINK, time, reason, needed, had)
+
+
+@jit
 def shrink_to_limits(s, o, start, asked):  # type: ignore[no-untyped-def]
     """Write one SHRINK for each limit that binds."""
     side = order_at(s, o)["side"]

@@ -12,6 +12,7 @@ from fillwright.kernel._codes import (
     NOTHING,
     POST_ONLY,
     REDUCE_ONLY,
+    SIZED_AT_FILL,
     TAKER,
     TRIGGERED,
     BarPath,
@@ -66,6 +67,7 @@ from fillwright.kernel.orders import (
 from fillwright.kernel.orders import engine_order as new_engine_order
 from fillwright.kernel.rng import uniform
 from fillwright.kernel.sides import closing_price, left_for, mid_of_fill, opening_price, range_for, segment_of, take
+from fillwright.kernel.sizing import fix_size
 from fillwright.kernel.state import (
     NO_WALK,
     book_at,
@@ -261,12 +263,24 @@ def _write_fill(s, o, lots, reference, spread, slip, limited, rounded, maker, le
 
 
 @jit
-def _may_trade(s, o, maker, time):  # type: ignore[no-untyped-def]
-    """What reduce-only and post-only orders ask before they trade; those that must not have ended."""
-    if order_at(s, o)["flags"] & POST_ONLY != 0 and not maker:
+def _mark_fill(s, i, stage, reference):  # type: ignore[no-untyped-def]
+    """Mark instrument i at what is about to be traded at, unless the quote that is met has marked it."""
+    if instrument_at(s, i)["kind"] != DataKind.QUOTES and stage != Stage.STANDING:
+        set_mark(s, i, reference)
+
+
+@jit
+def _may_trade(s, o, maker, stage, reference, price, time):  # type: ignore[no-untyped-def]
+    """What reduce-only and post-only orders ask before they trade, and those whose size follows; those that must not have ended."""
+    order = order_at(s, o)
+    if order["flags"] & POST_ONLY != 0 and not maker:
         refuse(s, o, time, Reason.WOULD_TAKE, NOTHING, NOTHING)
         return False
-    return order_at(s, o)["flags"] & REDUCE_ONLY == 0 or keep_to_position(s, o, time)
+    if order["flags"] & SIZED_AT_FILL != 0 and left_for(instrument_at(s, order["symbol"]), order["side"], stage) != 0:
+        _mark_fill(s, order["symbol"], stage, reference)
+        if not fix_size(s, o, price, time):
+            return False
+    return order["flags"] & REDUCE_ONLY == 0 or keep_to_position(s, o, time)
 
 
 @jit
@@ -275,7 +289,13 @@ def execute(s, o, price, maker, stage, path, time):  # type: ignore[no-untyped-d
     order = order_at(s, o)
     i = order["symbol"]
     bar = instrument_at(s, i)
-    if order["flags"] & (REDUCE_ONLY | POST_ONLY) != 0 and not _may_trade(s, o, maker, time):
+    reference = price if maker else mid_of_fill(bar, price, stage, path)
+    slip = 0 if maker else slippage(bar, reference) * order["side"]
+    limited = limit_step(s, bar, order, price + slip)
+    rounded = tick_step(bar, order, price + slip + limited)
+    paid = price + slip + limited + rounded
+    special = order["flags"] & (REDUCE_ONLY | POST_ONLY | SIZED_AT_FILL) != 0
+    if special and not _may_trade(s, o, maker, stage, reference, paid, time):
         return
     lots = order["leaves_quantity"]
     hidden = maker and order["display_quantity"] != 0
@@ -288,13 +308,8 @@ def execute(s, o, price, maker, stage, path, time):  # type: ignore[no-untyped-d
             return
         if lots == 0:
             return
-    reference = price if maker else mid_of_fill(bar, price, stage, path)
-    if bar["kind"] != DataKind.QUOTES and stage != Stage.STANDING:  # else the quote has marked it
-        set_mark(s, i, reference)
-    slip = 0 if maker else slippage(bar, reference) * order["side"]
-    limited = limit_step(s, bar, order, price + slip)
-    rounded = tick_step(bar, order, price + slip + limited)
-    lots = fund(s, o, time, lots, price + slip + limited + rounded, maker, NO)
+    _mark_fill(s, i, stage, reference)
+    lots = fund(s, o, time, lots, paid, maker, NO)
     if lots == 0:
         return
     ambiguous = 0
@@ -551,7 +566,7 @@ def flatten_at_close(s):  # type: ignore[no-untyped-def]
             position = book_at(s, strategy * s["n_instruments"] + i)["position"]
             if position == 0:
                 continue
-            o = new_engine_order(s, strategy, i, abs(position), -1 if position > 0 else 1, reason)
+            o = new_engine_order(s, strategy, i, abs(position), -1 if position > 0 else 1, reason, NOTHING)
             order = order_at(s, o)
             order["type"] = OrderType.MARKET_ON_CLOSE
             order["tif"] = TimeInForce.CLS

@@ -14,6 +14,7 @@ from fillwright.kernel._codes import (
     PENDING_REPLACE,
     REDUCE_ONLY,
     SIZED,
+    SIZED_AT_FILL,
     TAKER,
     TRIGGERED,
     YES,
@@ -261,13 +262,39 @@ def resize(s, o, quantity):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _awaits_entry(s, order):  # type: ignore[no-untyped-def]
+    """Whether an exit belongs to an entry that may fill again."""
+    return order["waits"] == FOLLOWS and is_live(order_at(s, order["parent_id"]))
+
+
+@jit
 def keep_to_position(s, o, time):  # type: ignore[no-untyped-def]
-    """A reduce-only order becomes no larger than what it can still reduce, and ends where that is nothing. True if it lives."""
+    """A reduce-only order becomes no larger than the position that it can reduce. True if it may trade."""
+    order = order_at(s, o)
+    return cut_to(s, o, -order["side"] * book_at(s, order["strategy"] * s["n_instruments"] + order["symbol"])["position"], time)
+
+
+@jit
+def reducible(s, order):  # type: ignore[no-untyped-def]
+    """Lots of the position that live market orders other than this one leave for it to reduce; not positive where there are none."""
+    book = book_at(s, order["strategy"] * s["n_instruments"] + order["symbol"])
+    held = book["position"] + book["pending"]
+    if counts_as_pending(order):
+        held -= order["side"] * order["leaves_quantity"]
+    return -order["side"] * held
+
+
+@jit
+def cut_to(s, o, held, time):  # type: ignore[no-untyped-def]
+    """An order that only reduces becomes no larger than held lots. With none it ends; an exit whose entry lives is held again."""
     order = order_at(s, o)
     lots = order["leaves_quantity"]
-    held = -order["side"] * book_at(s, order["strategy"] * s["n_instruments"] + order["symbol"])["position"]
     if held <= 0:
-        end_order(s, o, OrderEvent.CANCEL, time, Reason.NOTHING_TO_REDUCE, lots, 0)
+        if _awaits_entry(s, order):
+            order["flags"] |= HELD
+            emit_numbers(s, o, OrderEvent.HOLD, time, Reason.NOTHING_TO_REDUCE, lots, 0)
+        else:
+            end_order(s, o, OrderEvent.CANCEL, time, Reason.NOTHING_TO_REDUCE, lots, 0)
         return False
     if held < lots:
         resize(s, o, order["cum_quantity"] + held)
@@ -290,7 +317,8 @@ def _end_children(s, o, time):  # type: ignore[no-untyped-def]
     k = order_at(s, o)["child"]
     while k >= 0:
         order = order_at(s, k)
-        stays = order["waits"] == FOLLOWS and order_at(s, order["parent_id"])["cum_quantity"] > 0
+        follows = order["waits"] == FOLLOWS and order["flags"] & HELD == 0
+        stays = follows and order_at(s, order["parent_id"])["cum_quantity"] > 0
         if is_live(order) and not stays:
             _end_quietly(s, k, time, Reason.PARENT_ENDED)
             if order["child"] >= 0:
@@ -325,7 +353,7 @@ def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
                 if lots > 0:
                     order["from_price"] = instrument_at(s, order["symbol"])["mark"]
                     put_last(s, k)
-                filled = entry["cum_quantity"]
+                filled = order["cum_quantity"] + lots if s["bracket"] == Bracket.PRO_RATA else entry["cum_quantity"]
                 if before != filled:
                     resize(s, k, filled)
                     event = OrderEvent.SHRINK if filled < before else OrderEvent.REPLACE
@@ -361,6 +389,7 @@ def settle_group(s, o, lots, time):  # type: ignore[no-untyped-def]
                 end_order(s, k, OrderEvent.CANCEL, time, Reason.OCO_FILLED, NOTHING, NOTHING)
             else:
                 before = other["leaves_quantity"]
+                other["flags"] &= ~SIZED_AT_FILL
                 resize(s, k, other["quantity"] - lots)
                 emit_numbers(s, k, OrderEvent.SHRINK, time, Reason.OCO_FILLED, before, before - lots)
         k = other["oco_next"]
@@ -551,11 +580,11 @@ def submit_order(s, o):  # type: ignore[no-untyped-def]
 
 
 @jit
-def engine_order(s, strategy, i, quantity, side, exit_reason):  # type: ignore[no-untyped-def]
-    """An order of the engine itself that closes a position; it arrives as it is sent. Returns its number, submitted."""
+def engine_order(s, strategy, i, quantity, side, exit_reason, flags):  # type: ignore[no-untyped-def]
+    """An order of the engine itself that closes a position; it arrives as it is sent. Returns its number; ``flags`` come on top."""
     o = blank_order(s, strategy, i, side, quantity)
     order = order_at(s, o)
-    order["flags"] = CLOSING | ENGINE
+    order["flags"] = CLOSING | ENGINE | flags
     order["exit_reason"] = exit_reason
     order["arrived_at"] = s["now"]
     return o

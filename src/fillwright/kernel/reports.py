@@ -79,7 +79,8 @@ def _answers(event):  # type: ignore[no-untyped-def]
         return 1
     if code == OrderEvent.CANCEL_REJECT or (code == OrderEvent.CANCEL and reason == Reason.CANCELED_BY_USER):
         return 2
-    if code == OrderEvent.REPLACE_REJECT or (code == OrderEvent.REPLACE and reason != Reason.FOLLOWS_ENTRY):
+    by_itself = reason == Reason.FOLLOWS_ENTRY or reason == Reason.SIZED_AT_FILL
+    if code == OrderEvent.REPLACE_REJECT or (code == OrderEvent.REPLACE and not by_itself):
         return 3
     return 3 if code == OrderEvent.CANCEL and reason == Reason.REPLACED_TO_FILLED else 0
 

@@ -26,17 +26,17 @@ BOUNDED = ("orders", "order_events", "fills", "entries", "lot_closes", "lots", "
 OF_REPORTS = ("told", "heard", "mail", "reports")
 """Tables that only runs with faults write; they grow with orders and their events."""
 
-GROWING = (*BOUNDED, *OF_REPORTS)
+GROWING = (*BOUNDED, *OF_REPORTS, "switches")
 """Tables that grow; each has an address, a capacity ``<name>_cap`` and a length ``n_<name>`` in SCALARS."""
 
 TICKET = (
     "t_instrument", "t_side", "t_size_mode", "t_size", "t_type", "t_tif", "t_limit", "t_stop", "t_expire", "t_rule", "t_tag",
     "t_strategy", "t_action", "t_lot", "t_flags", "t_trail", "t_trail_unit",
-    "t_take", "t_loss", "t_display", "t_after",
+    "t_take", "t_loss", "t_display", "t_after", "t_per",
 )  # fmt: skip
 """The order form that a driver fills in before it calls ``submit``. ``t_lot`` is 1 + the lot that the order names, 0 = none; the
 limit of a trailing stop-limit order is its distance from the stop, and its stop is 0 where it follows from the mark. ``t_after`` is
-1 + the order whose fill releases it, 0 = none."""
+1 + the order whose fill releases it, 0 = none; ``t_per`` is the move of price that a size by volatility counts with."""
 
 SCALARS = _record(
     *TICKET,
@@ -51,8 +51,11 @@ SCALARS = _record(
     "seed", "latency_ns", "account_type", "lots_method", "fill_when", "path", "participation", "clamp_to_range", "reversal",
     "on_short_cash", "off_tick", "deduplicate", "bracket", "flat_day_end", "flat_run_end", "initial_margin", "maintenance_margin",
     "max_open_positions", "max_position_fraction",
+    "size_at_fill", "default_limit",
     "policies", "trading_state", "refuse_scale_in", "max_orders", "max_orders_interval", "max_live_orders", "price_collar",
     "max_drawdown", "max_order_value", "max_gross_exposure", "max_net_exposure",
+    "guarded", "max_daily_loss", "on_drawdown", "on_daily_loss", "asked_state", "drawdown_state", "day_state", "day_equity", "day_over",
+    "day_row",
     "quoted", "moments", "trigger", "mark_by", "max_age", "equity_every", "equity_next",
     # working list, queue, totals
     "work_head", "work_tail", "cursor", "n_working", "priced", "live", "reducing", "liquidating",
@@ -98,6 +101,8 @@ NEVER = 1 << 62
 CANCEL, NEW_ORDER, REPLACE = 0, 1, 2
 FOLLOWS, AFTER = 1, 2
 """What an order with a parent waits for, beside the legs of a reversal; see the column ``waits``."""
+SWITCHES_AT_ONCE = 4
+"""Rows that the limits may write to ``switches`` at one instant."""
 NO_WALK = -2
 """``cursor`` is the order that a walk through the working list comes to next, -1 = whatever is put at its end, NO_WALK = there is none."""
 
@@ -133,6 +138,7 @@ _told_row = row_of(TOLD)
 _heard_row = row_of(HEARD)
 _mail_row = row_of(MAIL)
 _report_row = row_of(columns.REPORTS.packed)
+_switch_row = row_of(columns.SWITCHES.packed)
 _instrument_row = row_of(INSTRUMENT)
 _currency_row = row_of(CURRENCY)
 _feed_row = row_of(FEED)
@@ -253,6 +259,12 @@ def report_at(s, k):  # type: ignore[no-untyped-def]
 
 
 @jit
+def switch_at(s, k):  # type: ignore[no-untyped-def]
+    """Change k of the trading state."""
+    return _switch_row(s["switches"], s["switches_cap"], k)
+
+
+@jit
 def instrument_at(s, k):  # type: ignore[no-untyped-def]
     """Instrument k."""
     return _instrument_row(s["instruments"], s["n_instruments"], k)
@@ -339,7 +351,7 @@ class State:
         s["cursor"] = NO_WALK
         # An order every 16 bars fits at first: memory that nothing is written to costs nothing, a copy does.
         expected = bars // 16
-        for name, per_order in zip(GROWING, (1, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0), strict=True):
+        for name, per_order in zip(GROWING, (1, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0), strict=True):
             self._allocate(name, 64 + per_order * expected)
         self.grow()
 
@@ -367,6 +379,8 @@ class State:
             wanted = int(s[f"n_{name}"]) + int(extra)
             if wanted > int(s[f"{name}_cap"]):
                 self._allocate(name, 2 * wanted)
+        if int(s["n_switches"]) + SWITCHES_AT_ONCE > int(s["switches_cap"]):
+            self._allocate("switches", 2 * int(s["switches_cap"]))
         if s["faults"]:
             for name, wanted in zip(OF_REPORTS, report_needs(s), strict=True):
                 if wanted > int(s[f"{name}_cap"]):

@@ -88,13 +88,14 @@ class OrderFlag(IntFlag):
     CLOSING = 64
     SIZED = 128
     ENGINE = 256
+    SIZED_AT_FILL = 512
 
 
 class OrderEvent(IntEnum):
     """What can happen to an order.
 
     FILL_PART leaves something to fill, FILL_ALL nothing; BUST leaves something filled, BUST_ALL nothing. ACCEPT and RESUME say that
-    the order works and nothing of it is filled, RESUME_PART that something is.
+    the order works and nothing of it is filled, RESUME_PART that something is. HOLD takes back a RELEASE.
     """
 
     DENY = 0
@@ -120,6 +121,7 @@ class OrderEvent(IntEnum):
     BUST = 20
     BUST_ALL = 21
     RESUME_PART = 22
+    HOLD = 23
 
 
 class ReportKind(IntEnum):
@@ -170,6 +172,7 @@ class Reason(IntEnum):
     MAX_ORDER_VALUE = 28
     MAX_GROSS_EXPOSURE = 29
     MAX_NET_EXPOSURE = 17
+    MAX_DAILY_LOSS = 18
     # ends of an order
     CANCELED_BY_USER = 30
     IOC_REMAINDER = 31
@@ -194,6 +197,8 @@ class Reason(IntEnum):
     QUANTITY_BELOW_FILLED = 54
     SHRUNK_TO_POSITION = 55
     FOLLOWS_ENTRY = 56
+    SIZED_AT_FILL = 57
+    NEW_DAY = 58
     # faults
     BROKER_REJECTED = 60
     ORDER_UNKNOWN = 61
@@ -317,6 +322,7 @@ class SizeMode(IntEnum):
     TARGET_WEIGHT = 6
     CLOSE = 7
     RISK = 8
+    VOLATILITY = 9
 
 
 class OffTick(IntEnum):
@@ -376,6 +382,15 @@ class TradingState(IntEnum):
     HALTED = 2
 
 
+class LimitAction(IntEnum):
+    """What a limit on losses does beyond refusing entries."""
+
+    REFUSE = 0
+    REDUCE_ONLY = 1
+    HALTED = 2
+    FLATTEN = 3
+
+
 class ShortCash(IntEnum):
     """What happens when a fill needs more funds than there are."""
 
@@ -397,6 +412,7 @@ class ExitReason(IntEnum):
     END_OF_RUN = 7
     LIQUIDATION = 8
     CORPORATE_ACTION = 9
+    RISK_LIMIT = 10
 
 
 class TradeGrouping(IntEnum):

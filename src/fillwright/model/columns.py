@@ -325,6 +325,22 @@ LOTS = Table(
     append_only=False,
 )
 
+SWITCHES = Table(
+    "switches",
+    "changes of the trading state: by the strategy, by limits on losses, and at the day after one",
+    (
+        _c("seq", "id", "derived", "number of the record"),
+        _c("instant", "time", "input", "instant of the run from which it holds"),
+        _c("before", "code", "derived", "trading state before", codes.TradingState),
+        _c("state", "code", "derived", "trading state from then on", codes.TradingState),
+        _c("asked", "code", "input", "what the strategy asks for by then", codes.TradingState),
+        _c("reason", "code", "input", "the limit that was passed, new_day after its day, none = by the strategy", codes.Reason),
+        _c("action", "code", "derived", "what the limit is to do", codes.LimitAction),
+        _c("required", "base", "input", "loss, of a limit"),
+        _c("available", "base", "input", "most that it may be"),
+    ),
+)
+
 TRADES = Table(
     "trades",
     "round trips and open trades, grouped from lot closes",
@@ -425,7 +441,7 @@ MARKS = Table(
 )
 
 TABLES: tuple[Table, ...] = (
-    ORDERS, ORDER_EVENTS, REPORTS, FILLS, ENTRIES, POSTINGS, LOT_CLOSES, LOTS, TRADES, TRADE_EVENTS, POSITIONS, EQUITY, MARKS,
+    ORDERS, ORDER_EVENTS, REPORTS, FILLS, ENTRIES, POSTINGS, LOT_CLOSES, LOTS, SWITCHES, TRADES, TRADE_EVENTS, POSITIONS, EQUITY, MARKS,
 )  # fmt: skip
 FILES: tuple[Table, ...] = tuple(table for table in TABLES if table.name not in ("entries", "lots"))
 """The tables that a result folder has, one Parquet file each."""

@@ -59,7 +59,6 @@ TRANSITIONS: dict[tuple[S, E], S] = {
     (S.UNKNOWN, E.EXPIRE): S.EXPIRED,
     (S.UNKNOWN, E.RESUME_PART): S.PARTIALLY_FILLED,
     (S.UNKNOWN, E.CANCEL_REQUEST): S.UNKNOWN,
-    (S.NEW, E.RELEASE): S.NEW,
     (S.PARTIALLY_FILLED, E.BUST): S.PARTIALLY_FILLED,
     (S.PARTIALLY_FILLED, E.BUST_ALL): S.NEW,
 }
@@ -92,6 +91,8 @@ for _state in WORKING:
         (_state, E.REPLACE_REJECT): _state,
         (_state, E.EXPIRE): S.EXPIRED,
         (_state, E.SHRINK): _state,
+        (_state, E.HOLD): _state,
+        (_state, E.RELEASE): _state,
         (_state, E.REJECT): S.REJECTED if _state is S.NEW else S.CANCELED,
         (_state, E.SUSPEND): S.SUSPENDED,
         (_state, E.DONE_FOR_DAY): S.DONE_FOR_DAY,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from fillwright.errors import UsageError
-from fillwright.model.codes import OrderFlag, OrderType, TimeInForce, TrailUnit
+from fillwright.model.codes import OrderFlag, OrderType, SizeMode, TimeInForce, TrailUnit
 
 _TYPES = {
     (): OrderType.MARKET,
@@ -54,6 +54,7 @@ class Terms(NamedTuple):
     stop_loss: Price = None
     display: Price = None
     after: Any = None
+    per: Price = None
 
 
 _RARE = Terms._fields.index("lot")
@@ -85,6 +86,20 @@ def order_type(terms: Terms, tif: int) -> OrderType:
             "display= goes with a limit that may rest", remedy="give limit=, and neither IOC nor FOK, or leave it out"
         )
     return kind
+
+
+def size_mode(mode: SizeMode, per: Any, stop_loss: Any) -> SizeMode:
+    """What a size means, where by risk: by the way to its stop, or by the price move that is stated; None = not given."""
+    if mode is not SizeMode.RISK:
+        if per is not None:
+            raise UsageError("per= goes with risk=", remedy='buy("SPY", risk="1%", per=atr): a move of atr loses 1% of equity')
+        return mode
+    if per is None and stop_loss is None:
+        raise UsageError(
+            "risk= needs a stop_loss= or per=",
+            remedy="the size follows from the way from the entry to the stop, or from a move of the price",
+        )
+    return SizeMode.RISK if per is None else SizeMode.VOLATILITY
 
 
 def check_exits(side: int, take_profit: int, stop_loss: int) -> None:

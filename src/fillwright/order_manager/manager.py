@@ -13,16 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fillwright.config.policies import FixedSizing, ValueSizing
+from fillwright.config.policies import FixedSizing, NoSizing, ValueSizing
 from fillwright.config.rates import rate
 from fillwright.config.schema import Config
 from fillwright.errors import UsageError
-from fillwright.kernel import exits, intake
+from fillwright.kernel import exits, guard, intake
 from fillwright.kernel.state import TICKET, State
 from fillwright.model.codes import Action, OrderType, SizeMode, TimeInForce, TradingState
 from fillwright.model.instrument import RATE_SCALE, Instrument
 from fillwright.model.lifecycle import TERMINAL
-from fillwright.model.order_terms import Terms, check_exits, distance, flags_of, is_plain, order_type
+from fillwright.model.order_terms import Terms, check_exits, distance, flags_of, is_plain, order_type, size_mode
 from fillwright.order_manager.told import Told
 from fillwright.order_manager.units import (
     Number,
@@ -84,15 +84,18 @@ class OrderManager:
 
     def buy(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        risk: Number | str | None = None, per: Number | None = None, limit: Number | None = None, stop: Number | None = None,
+        tif: Tif | None = None,
         expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
         trail_limit: Number | None = None, take_profit: Number | None = None, stop_loss: Number | None = None,
         display: Number | None = None, after: Order | None = None,
     ) -> Order:  # fmt: skip
-        """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity, or so many that the way to ``stop_loss``
-        loses ``risk`` (a fraction, ``"0.5%"``) of equity: exactly one of them, or none where the configuration has a ``sizing``.
+        """Buy ``quantity`` units, or for ``value`` of account money, or for ``weight`` of equity, or so many that the way to ``stop_loss``,
+        or a move of the price by ``per``, loses ``risk`` (a fraction, ``"0.5%"``) of equity: exactly one of them, or none where the
+        configuration has a ``sizing``. ``self.buy("SPY", risk="1%", per=self.atr[-1])`` sizes by volatility: one average true range
+        against the position costs 1 % of equity; a ``stop_loss`` is then an exit and does not matter for the size.
 
         With ``limit``, ``stop`` or both it is a limit, stop or stop-limit order, else a market order. ``expire`` (a datetime with zone, or
         int ns UTC) goes with ``tif="GTD"``. ``lot`` is the number of the lot (see :meth:`lots`) that it closes first, where the account
@@ -112,13 +115,15 @@ class OrderManager:
         otherwise. ``display`` is the part of a limit order that is shown: what rests fills in such parts, each behind other orders.
         """
         terms = Terms(
-            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after,
+            per,
         )  # fmt: skip
         return self._order(1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight, risk), terms)
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        risk: Number | str | None = None, per: Number | None = None, limit: Number | None = None, stop: Number | None = None,
+        tif: Tif | None = None,
         expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
@@ -127,7 +132,8 @@ class OrderManager:
     ) -> Order:  # fmt: skip
         """Sell; the arguments are those of :meth:`buy`. Selling more than there is goes short (margin accounts only)."""
         terms = Terms(
-            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after,
+            per,
         )  # fmt: skip
         return self._order(-1, _REDUCE if reduce_only else _ANY, symbol, (quantity, value, weight, risk), terms)
 
@@ -270,16 +276,18 @@ class OrderManager:
 
     @property
     def trading_state(self) -> TradingState:
-        """What the run may do now."""
+        """What the run may do now: the strictest of what the strategy asks for and what limits on losses have brought."""
         return TradingState(int(self.state.scalars["trading_state"]))
 
     def set_trading_state(self, state: Literal["active", "reduce_only", "halted"]) -> None:
         """From now on: ``active`` everything; ``reduce_only`` what closes, and of an order that crosses zero the part that does;
-        ``halted`` no orders and no replaces, only cancels. Orders that are live stay as they are."""
+        ``halted`` no orders and no replaces, only cancels. Orders that are live stay as they are. What a limit on losses has brought
+        is not lifted by it."""
         try:
-            self.state.scalars["trading_state"] = TradingState[state.upper()]
+            asked = int(TradingState[state.upper()])
         except (KeyError, AttributeError):
             raise UsageError(f"no trading state {state!r}", remedy="active, reduce_only or halted") from None
+        self._call(lambda: int(guard.switch(self._address, asked)))
 
     def lots(self, symbol: str) -> list[OpenLot]:
         """The open lots of an instrument, oldest first."""
@@ -309,8 +317,8 @@ class OrderManager:
                 raise UsageError(f"a quantity must be positive, got {quantity}", remedy="sell with self.sell(...)")
         else:
             mode, lots = self._size(i, size)
-            if mode == SizeMode.RISK and terms.stop_loss is None:
-                raise UsageError("risk= needs a stop_loss=", remedy="the size follows from the way from the entry to the stop")
+            if mode == SizeMode.RISK:
+                mode = size_mode(SizeMode.RISK, terms.per, terms.stop_loss)
         limit, stop, tif, expire, tag, rule_id = terms[:6]
         kind = (_STOP_LIMIT if stop is not None else _LIMIT) if limit is not None else (_STOP if stop is not None else _MARKET)
         limit_units = 0 if limit is None else self._price(i, limit, "limit")
@@ -319,6 +327,8 @@ class OrderManager:
         until = 0 if expire is None and life != TimeInForce.GTD else expiry(expire, life)
         more = _PLAIN
         if life in _AUCTIONS or not is_plain(terms):
+            if mode != SizeMode.VOLATILITY:
+                size_mode(SizeMode(mode), terms.per, terms.stop_loss)
             kind, limit_units, stop_units, more = self._rare(i, side, terms, life, (limit_units, stop_units))
         rule = -1 if rule_id is None else self._code(1, rule_id)
         note = -1 if tag is None else self._code(0, tag)
@@ -343,7 +353,8 @@ class OrderManager:
         if terms.display is not None:
             shown = positive(to_lots(terms.display, self._lot_scale[i]), "display", terms.display)
         after = 0 if terms.after is None else self._known(terms.after) + 1
-        return kind, limit, stop, (lot, int(flags_of(terms)), *trail, take, loss, shown, after)
+        per = 0 if terms.per is None else positive(to_units(terms.per, self._price_scale[i]), "per", terms.per)
+        return kind, limit, stop, (lot, int(flags_of(terms)), *trail, take, loss, shown, after, per)
 
     def _known(self, order: Order) -> int:
         """Number of an order of this run."""
@@ -362,7 +373,7 @@ class OrderManager:
             raise UsageError(f"an order has one size, got {' and '.join(given)}", remedy="keep one of them")
         if not given:
             sizing = self._sizing
-            if sizing is None:
+            if isinstance(sizing, NoSizing):
                 raise UsageError(
                     "the order has no size",
                     remedy="give quantity, value=, weight= or risk=, or set the sizing section of the configuration",

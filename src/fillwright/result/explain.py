@@ -85,6 +85,7 @@ def fill_facts(it: Subject, fill: int) -> Facts:
         "currency": _currency(it, row),
         "strategy": row.strategy,
         "order": _order(order),
+        "trading_state": _trading_state(it, order),
         "market": _market(it, row, event, bar),
         "steps": list(_steps(it, row, order, event, bar)),
         "notional": _notional(it, row),
@@ -106,6 +107,7 @@ def order_facts(it: Subject, order: int) -> Facts:
         "order": _order(row),
         "status": _word(row.status),
         "reason": _word(row.reason) if row.raw("reason") else None,
+        "trading_state": _trading_state(it, row),
         "filled": _text(row.exact("cum_quantity")),
         "fee": _text(row.exact("fee")),
         "currency": _currency(it, row),
@@ -137,6 +139,23 @@ def _exists(it: Subject, table: str, noun: str, number: int) -> None:
     if not 0 <= number < count:
         known = f"{noun}s are numbered 0 to {count - 1}" if count else f"the run has no {noun}s"
         raise UsageError(f"no {noun} {number}", remedy=known)
+
+
+def _trading_state(it: Subject, order: View) -> Facts | None:
+    """What orders were allowed when this one was decided, as the last change says; None where there was none."""
+    rows = np.flatnonzero(it.tables.records["switches"]["instant"] <= order.raw("decided_at"))
+    if not len(rows):
+        return None
+    switch = it.view("switches", int(rows[-1]))
+    passed = switch.raw("required") != 0
+    return {
+        "state": _word(switch.state),
+        "since": _moment(switch.instant),
+        "reason": _word(switch.reason) if switch.raw("reason") else "by the strategy",
+        "action": _word(switch.action) if switch.raw("action") else None,
+        "loss": _text(switch.exact("required")) if passed else None,
+        "allowed": _text(switch.exact("available")) if passed else None,
+    }
 
 
 def _word(code: object) -> str:
@@ -408,6 +427,7 @@ def _fill_text(facts: Facts) -> Iterator[str]:
     market, fee, notional, funds = facts["market"], facts["fee"], facts["notional"], facts["funds"]
     yield f"fill {facts['fill']}: {facts['side']} {facts['quantity']} {facts['symbol']} at {facts['price']} on {facts['time']}"
     yield from _order_lines(facts["order"])
+    yield from _state_lines(facts["trading_state"])
     closed = f", closed {market['bar_closed']}" if market["bar_closed"] else ""
     yield f"  market: {market['place']}{', of' if market['is_moment'] else ' that opened'} {market['bar_opened']}{closed}"
     yield f"    {market['why_then']}"
@@ -442,6 +462,7 @@ def _order_text(facts: Facts) -> Iterator[str]:
     order = facts["order"]
     yield f"order {order['number']}: {facts['status']}{reason}, filled {facts['filled']} of {order['quantity']} {order['symbol']}"
     yield from _order_lines(order)
+    yield from _state_lines(facts["trading_state"])
     if facts["parent"] is not None:
         yield f"  held until order {facts['parent']} was filled"
     if facts["children"]:
@@ -465,6 +486,12 @@ def _order_lines(order: Facts) -> Iterator[str]:
     yield f"    decided {order['decided']} at a last price of {order['last_price']}"
     yield f"    sent    {order['sent']}"
     yield f"    arrived {order['arrived']}"
+
+
+def _state_lines(state: Facts | None) -> Iterator[str]:
+    if state is not None:
+        passed = f", a loss of {state['loss']} where {state['allowed']} is allowed" if state["loss"] else ""
+        yield f"    trading state {state['state']} since {state['since']}: {state['reason']}{passed}"
 
 
 def _lot_line(lot: Facts) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fillwright.config.policies import FixedSizing, ValueSizing
+from fillwright.config.policies import FixedSizing, NoSizing, ValueSizing
 from fillwright.config.schema import Config
 from fillwright.data.market import Ints, Market
 from fillwright.errors import UsageError
@@ -124,7 +124,7 @@ class Signals(ReadyMade):
         if self._size is not None:
             return self._what, self._size
         sizing = config.sizing
-        if sizing is None:
+        if isinstance(sizing, NoSizing):
             remedy = "give size= (units), weight= or value=, or set the sizing section of the configuration"
             raise UsageError("Signals have no size", remedy=remedy)
         if isinstance(sizing, FixedSizing):

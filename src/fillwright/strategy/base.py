@@ -159,7 +159,8 @@ class Strategy:
 
     def buy(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        risk: Number | str | None = None, per: Number | None = None, limit: Number | None = None, stop: Number | None = None,
+        tif: Tif | None = None,
         expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
@@ -168,7 +169,8 @@ class Strategy:
     ) -> Order:  # fmt: skip
         """Buy: see :meth:`OrderManager.buy`."""
         terms = Terms(
-            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after,
+            per,
         )  # fmt: skip
         return self._orders._order(
             1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight, risk), terms
@@ -176,7 +178,8 @@ class Strategy:
 
     def sell(
         self, symbol: str, quantity: Number | None = None, *, value: Number | None = None, weight: Number | None = None,
-        risk: Number | str | None = None, limit: Number | None = None, stop: Number | None = None, tif: Tif | None = None,
+        risk: Number | str | None = None, per: Number | None = None, limit: Number | None = None, stop: Number | None = None,
+        tif: Tif | None = None,
         expire: datetime | int | None = None,
         tag: str | None = None, rule_id: str | None = None, lot: int | None = None,
         reduce_only: bool = False, post_only: bool = False, touch: Number | None = None, trail: Number | str | None = None,
@@ -185,7 +188,8 @@ class Strategy:
     ) -> Order:  # fmt: skip
         """Sell: see :meth:`OrderManager.sell`."""
         terms = Terms(
-            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after
+            limit, stop, tif, expire, tag, rule_id, lot, post_only, touch, trail, trail_limit, take_profit, stop_loss, display, after,
+            per,
         )  # fmt: skip
         return self._orders._order(
             -1, Action.REDUCE if reduce_only else Action.ANY, symbol, (quantity, value, weight, risk), terms

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fillwright.config.policies import FixedSizing, ValueSizing
+from fillwright.config.policies import FixedSizing, NoSizing, ValueSizing
 from fillwright.config.schema import Config
 from fillwright.data.bars import timeframe_text
 from fillwright.data.market import Market
@@ -96,7 +96,7 @@ def facts_of(strategy: Strategy, form: ClassForm, market: Market, config: Config
 
 def _sizing(config: Config) -> tuple[str, float] | None:
     sizing = config.sizing
-    if sizing is None:
+    if isinstance(sizing, NoSizing):
         return None
     if isinstance(sizing, FixedSizing):
         return "quantity", float(sizing.quantity)

@@ -59,7 +59,10 @@ _ENTRIES: dict[str, tuple[Any, Any]] = {
     "order_number": (questions.order_number, types.float64(*[types.int64] * 3)),
     "order_code": (questions.order_code, types.int64(*[types.int64] * 3)),
     "replace": (questions.replace, types.int64(*[types.int64] * 2, *[types.float64] * 4, types.int64)),
-    "extend": (drivers.extend, types.int64(*[types.int64] * 3, types.float64, types.int64, *[types.float64] * 3, types.int64)),
+    "extend": (
+        drivers.extend,
+        types.int64(*[types.int64] * 3, types.float64, types.int64, *[types.float64] * 3, types.int64, types.float64),
+    ),
     "link": (exits.link, types.int64(*[types.int64] * 3)),
     "close_all": (questions.close_all, types.int64(*[types.int64] * 2)),
     "bar_count": (questions.bar_count, types.int64(*[types.int64] * 2)),

@@ -134,6 +134,26 @@ class Context:
         """Sell for a fraction of equity."""
         raise NotImplementedError
 
+    def buy_risk(
+        self, risk: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None, post_only: bool | None = None,
+        touch: float | None = None, trail: float | None = None, trail_unit: int | None = None, trail_limit: float | None = None,
+        take_profit: float | None = None, stop_loss: float | None = None, display: float | None = None, after: int | None = None,
+        per: float | None = None,
+    ) -> int:  # fmt: skip
+        """Buy so many that the way to ``stop_loss``, or a move of the price by ``per``, loses a fraction of equity."""
+        raise NotImplementedError
+
+    def sell_risk(
+        self, risk: float, limit: float | None = None, stop: float | None = None, tif: str | None = None, expire: int | None = None,
+        tag: str | None = None, rule_id: str | None = None, reduce_only: bool | None = None, post_only: bool | None = None,
+        touch: float | None = None, trail: float | None = None, trail_unit: int | None = None, trail_limit: float | None = None,
+        take_profit: float | None = None, stop_loss: float | None = None, display: float | None = None, after: int | None = None,
+        per: float | None = None,
+    ) -> int:  # fmt: skip
+        """Sell so many that the way to ``stop_loss``, or a move of the price by ``per``, loses a fraction of equity."""
+        raise NotImplementedError
+
     def target(self, quantity: float, tag: str | None = None, rule_id: str | None = None) -> int:
         """Bring the position to a quantity (negative = short). Returns the (first) order's number, -1 where nothing changes."""
         raise NotImplementedError

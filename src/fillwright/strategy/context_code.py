@@ -26,7 +26,7 @@ from fillwright.errors import UsageError
 from fillwright.kernel import state as layout
 from fillwright.kernel.drivers import HANDLE, TABLE
 from fillwright.model.codes import Action, OrderFlag, OrderType, SizeMode, TimeInForce, TrailUnit
-from fillwright.model.order_terms import PRICES, Terms, order_type
+from fillwright.model.order_terms import PRICES, Terms, order_type, size_mode
 from fillwright.strategy.context import METHODS, NAMES, ONLY_ON_BARS, WITHOUT_BAR, Context
 
 _WORD = ir.IntType(64)
@@ -38,7 +38,7 @@ MORE = (
 )  # fmt: skip
 """What hangs on ``driver`` behind TABLE: addresses of the entries in ``questions``, of scratch memory and of codes of texts."""
 _PLACES = (*TABLE, *MORE)
-_RARE = frozenset(("trail", "take_profit", "stop_loss", "display", "after"))
+_RARE = frozenset(("trail", "take_profit", "stop_loss", "display", "after", "per"))
 """Arguments of an order that need the entry ``extend``."""
 
 SERIES = ("own", "values", "feed", "")
@@ -251,7 +251,7 @@ class _Emitter:
         if "post_only" in given:
             self.ticket("t_flags", self.word(0))
         if _RARE & given.keys():
-            for name in ("t_trail", "t_trail_unit", "t_take", "t_loss", "t_display", "t_after"):
+            for name in ("t_trail", "t_trail_unit", "t_take", "t_loss", "t_display", "t_after", "t_per"):
                 self.ticket(name, self.word(0))
         if "tif" in given:
             self.store(life, 0, usual)
@@ -264,6 +264,7 @@ class _Emitter:
         self.call("extend", [
             self.address, self.feed_field("instrument"), self.word(side), given.get("trail", _nan()), unit,
             *(given.get(name, _nan()) for name in ("take_profit", "stop_loss", "display")), given.get("after", self.word(-1)),
+            given.get("per", _nan()),
         ])  # fmt: skip
 
     def _placed(self, side: int, mode: SizeMode, size: Any, given: dict[str, Any]) -> Any:
@@ -273,6 +274,7 @@ class _Emitter:
             said = {name: given[name] for name in (*PRICES, "display") if name in given}
             never_takes = isinstance(given.get("post_only"), ir.Constant) and given["post_only"].constant != 0
             kind = order_type(Terms(**said, post_only=never_takes), code)
+            mode = size_mode(mode, given.get("per"), given.get("stop_loss"))
         except UsageError as error:
             raise NumbaTypeError(f"{error.message}: {error.remedy}") from None
         limit, stop = given.get("limit", given.get("trail_limit", _nan())), given.get("stop", given.get("touch", _nan()))
@@ -377,7 +379,7 @@ _READ: dict[str, Callable[[_Emitter], Any]] = {
 
 
 def _sized(side: int, mode: SizeMode) -> Callable[..., Any]:
-    names = list(inspect.signature(METHODS["buy" if side else "target"]).parameters)[2:]
+    names = list(inspect.signature(METHODS["buy_risk" if mode is SizeMode.RISK else "buy" if side else "target"]).parameters)[2:]
     return lambda e, size, *rest: e.place(side, mode, size, **dict(zip(names, rest, strict=True)))
 
 
@@ -466,6 +468,8 @@ _CALL: dict[str, Callable[..., Any]] = {
     "sell_value": _sized(-1, SizeMode.VALUE),
     "buy_weight": _sized(1, SizeMode.WEIGHT),
     "sell_weight": _sized(-1, SizeMode.WEIGHT),
+    "buy_risk": _sized(1, SizeMode.RISK),
+    "sell_risk": _sized(-1, SizeMode.RISK),
     "target": _sized(0, SizeMode.TARGET_UNITS),
     "target_value": _sized(0, SizeMode.TARGET_VALUE),
     "target_weight": _sized(0, SizeMode.TARGET_WEIGHT),

@@ -7,11 +7,12 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fillwright.config.rates import rate
 from fillwright.data.bars import parse_timeframe
 from fillwright.errors import UsageError
-from fillwright.model.codes import TrailUnit
+from fillwright.model.codes import SizeMode, TrailUnit
 from fillwright.model.instrument import RATE_SCALE
-from fillwright.model.order_terms import distance
+from fillwright.model.order_terms import distance, size_mode
 from fillwright.strategy.arithmetic import real
 from fillwright.strategy.base import Strategy
 from fillwright.strategy.values import CTX, Kind, P, Refusal, S, Value, keywords, known, method, name, nearest, number
@@ -19,13 +20,12 @@ from fillwright.strategy.values import CTX, Kind, P, Refusal, S, Value, keywords
 if TYPE_CHECKING:
     from fillwright.strategy.expressions import Expressions
 
-_SIZES = ("quantity", "value", "weight")
+_SIZES = ("quantity", "value", "weight", "risk")
 _TARGETS = {"target": "quantity", "target_value": "value", "target_weight": "weight"}
 _TEXTS = ("tif", "tag", "rule_id")
 _ORDERS = ("buy", "sell", *_TARGETS, "target_default", "close")
 _NOT_HERE = {
     "lot": "lots by number need Python: leave @fw.compiled out",
-    "risk": "sizes by risk need Python: leave @fw.compiled out",
     "position_id": "an instrument has one position",
 }
 _DEFAULT_TARGET = {"quantity": "target", "value": "target_value", "weight": "target_weight"}
@@ -156,7 +156,11 @@ class Helpers:
         if len(sizes) > 1:
             raise Refusal(node, f"an order has one size, got {' and '.join(sizes)}", "keep one of them")
         self._check_expiry(node, words, "expire" in given)
-        numbers = {key: self.e.number(item) for key, item in given.items()}
+        try:
+            size_mode(SizeMode.RISK if "risk" in given else SizeMode.UNITS, given.get("per"), given.get("stop_loss"))
+        except UsageError as error:
+            raise Refusal(node, error.message, error.remedy or "") from None
+        numbers = {key: self._risk(item) if key == "risk" else self.e.number(item) for key, item in given.items()}
         kind, sized = (sizes[0], numbers) if sizes else self._default(node, numbers)
         called = what if kind == "quantity" else f"{what}_{kind}"
         return Value(Kind.ORDER, method(context, called, *keywords({**sized, **words})))
@@ -201,6 +205,16 @@ class Helpers:
             raise Refusal(node, "a distance of price is a number in compiled code", f"write trail={made.detail}")
         scale = RATE_SCALE if unit is TrailUnit.RATE else 1
         return {"trail": ast.Constant(whole / scale), "trail_unit": ast.Constant(int(unit))}
+
+    def _risk(self, node: ast.expr) -> ast.expr:
+        """A part of equity: a number, or text that is written out."""
+        made = self.e.value(node)
+        if made.kind is not Kind.TEXT:
+            return self.e.number(node)
+        try:
+            return ast.Constant(float(rate(made.detail)))
+        except ValueError as error:
+            raise Refusal(node, f"risk={made.detail!r} {error}", 'a part of equity: 0.005 or "0.5%"') from None
 
     def _default(self, node: ast.Call, numbers: dict[str, ast.expr]) -> tuple[str, dict[str, ast.expr]]:
         kind, size = self._sizing(node)

@@ -41,6 +41,7 @@ class OrderList(ReadyMade):
     symbol           may be left out where the market has one instrument
     side             buy or sell (or 1, -1)
     quantity, value, weight, risk   the size: units, account money, a fraction of equity, or the one lost at ``stop_loss``; one in each row
+    per              with risk: the price move that loses it, instead of the way to ``stop_loss``
     type             market, limit, stop or stop_limit; without it, what ``limit`` and ``stop`` make it
     limit, stop      prices
     touch, trail, trail_limit, take_profit, stop_loss, display, post_only, reduce_only   as in ``self.buy``; a type is then what they make
@@ -242,7 +243,7 @@ class _Rows:
         scales = np.array([instrument.price_scale for instrument in self.market.instruments], np.float64)
         exact = np.where(there, values, 0.0) * scales[instruments]
         units = np.floor(exact + 0.5)
-        if self.off_tick != "nearest" and name != "trail_limit":
+        if self.off_tick != "nearest" and name not in ("trail_limit", "per"):
             ticks = np.array([instrument.tick for instrument in self.market.instruments])[instruments] > 0
             between = ticks & (np.abs(exact - units) > exact * PRICE_TOLERANCE) & (exact > 0)
             units = np.where(between, -np.ceil(exact), units)

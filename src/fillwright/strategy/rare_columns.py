@@ -16,7 +16,7 @@ from fillwright.strategy.schedule import LARGEST
 if TYPE_CHECKING:
     from fillwright.strategy.order_list import _Rows
 
-PRICES = ("touch", "trail_limit", "take_profit", "stop_loss")
+PRICES = ("touch", "trail_limit", "take_profit", "stop_loss", "per")
 COLUMNS = (*PRICES, "trail", "display", "post_only", "reduce_only", "oco", "after")
 AUCTIONS = (int(TimeInForce.OPG), int(TimeInForce.CLS))
 _TRUTH = {"true": 1, "1": 1, "1.0": 1, "yes": 1, "false": 0, "0": 0, "0.0": 0, "no": 0}
@@ -30,11 +30,16 @@ def fill_rare(rows: _Rows, fields: Mapping[str, Ints], instruments: Ints) -> Non
     words, texts = rows.words("trail")
     fields["t_take"][:], fields["t_loss"][:] = prices["take_profit"], prices["stop_loss"]
     fields["t_display"][:] = shown
-    open_ended = np.flatnonzero((fields["t_size_mode"] == int(SizeMode.RISK)) & (fields["t_loss"] == 0))
-    if len(open_ended):
-        raise rows.refuse(
-            int(open_ended[0]), "risk", "needs a stop_loss", "the size follows from the way from the entry to the stop"
-        )
+    fields["t_per"][:] = prices.pop("per")
+    risks, per = fields["t_size_mode"] == int(SizeMode.RISK), fields["t_per"] != 0
+    for wrong, column, message in (
+        (risks & (fields["t_loss"] == 0) & ~per, "risk", "needs a stop_loss or per"),
+        (per & ~risks, "per", "goes with risk"),
+    ):
+        if wrong.any():
+            remedy = "the size follows from the way from the entry to the stop, or from a move of the price"
+            raise rows.refuse(int(np.flatnonzero(wrong)[0]), column, message, remedy)
+    fields["t_size_mode"][per] = int(SizeMode.VOLATILITY)
     fields["t_flags"][:] = flags["post_only"] * int(OrderFlag.POST_ONLY)
     fields["t_action"][:] = flags["reduce_only"] * int(Action.REDUCE)
     unusual = (shown > 0) | (words >= 0) | (flags["post_only"] > 0) | np.isin(fields["t_tif"], AUCTIONS)

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from fillwright.journal import Ints, Records, RunRecord
-from fillwright.model.codes import OrderEvent, OrderFlag, OrderType, TradeEvent
+from fillwright.model.codes import OrderEvent, OrderFlag, OrderType, Reason, TradeEvent
 from fillwright.model.columns import TRADE_EVENTS
 from fillwright.portfolio import Portfolio
 
 _PROTECTION = (int(OrderType.LIMIT), int(OrderType.STOP), int(OrderType.STOP_LIMIT))
 _OPENED, _INCREASED, _REDUCED, _MOVED, _CLOSED = (int(event) for event in TradeEvent)
-_HELD, _REPLACE = int(OrderFlag.HELD), int(OrderEvent.REPLACE)
+_HELD, _REPLACE, _SIZED = int(OrderFlag.HELD), int(OrderEvent.REPLACE), int(Reason.SIZED_AT_FILL)
 
 
 def first_fills(record: RunRecord, view: Portfolio) -> tuple[Ints, Ints]:
@@ -93,7 +93,8 @@ def _of_fills(record: RunRecord, after: Ints, before: Ints) -> tuple[Records, Re
 def _moved(record: RunRecord, view: Portfolio, after: Ints, event_of_fill: Ints) -> Records:
     """Replaced limits and stops on the other side of an open trade."""
     events, orders, fills = (record.tables[name] for name in ("order_events", "orders", "fills"))
-    which = np.flatnonzero((events["event"] == _REPLACE) & (events["flags"] & _HELD == 0))
+    moved = (events["event"] == _REPLACE) & (events["flags"] & _HELD == 0) & (events["reason"] != _SIZED)
+    which = np.flatnonzero(moved)
     order = orders[events["order_id"][which]]
     # The last fill of the order's strategy and instrument before the event: one search over (group, number of the event).
     symbols, span = len(record.market.instruments), len(events) + 1
@@ -200,7 +201,7 @@ class TradeWatch:
         order = tables["orders"][int(event["order_id"])]
         key = int(order["strategy"]), int(order["symbol"])
         trade, side = self._trades.get(key), int(order["side"])
-        held = int(event["flags"]) & _HELD
+        held = int(event["flags"]) & _HELD or int(event["reason"]) == _SIZED
         if trade is None or trade.position * side >= 0 or held or int(order["type"]) not in _PROTECTION:
             return []
         return [

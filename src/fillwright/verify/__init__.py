@@ -26,6 +26,8 @@ from fillwright.verify.orders import check_orders
 from fillwright.verify.postings import check_postings
 from fillwright.verify.reading import Folder
 from fillwright.verify.reports import check_reports
+from fillwright.verify.sizes import check_sizes
+from fillwright.verify.switches import check_switches
 from fillwright.verify.trade_events import check_trade_events
 from fillwright.verify.trades import check_trades
 
@@ -81,6 +83,8 @@ def _recompute(base: Path, market: MarketData | None) -> Audit:
         check_trades(audit, ledger)
         check_trade_events(audit, ledger)
         balances = check_equity(audit, ledger, money, quantity)
+        check_switches(audit)
+        check_sizes(audit, ledger)
         _intents(audit)
         _ends(audit)
         if market is not None:

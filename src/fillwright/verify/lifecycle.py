@@ -18,13 +18,14 @@ new               cancel_request =       cancel canceled        cancel_reject =
 new               replace_request =      replace =              replace_reject =
 new               expire expired         release =              shrink =
 new               reject rejected        suspend suspended      done_for_day done_for_day
-new               lose unknown
+new               lose unknown           hold =
 partially_filled  trigger =              fill_part =            fill_all filled
 partially_filled  cancel_request =       cancel canceled        cancel_reject =
 partially_filled  replace_request =      replace =              replace_reject =
 partially_filled  expire expired         shrink =
 partially_filled  reject canceled        suspend suspended      done_for_day done_for_day
 partially_filled  lose unknown           bust =                 bust_all new
+partially_filled  hold =                 release =
 suspended         resume new             resume_part partially_filled
 suspended         cancel_request =       cancel canceled        cancel_reject =
 suspended         replace_request =      replace =              replace_reject =
@@ -62,16 +63,22 @@ def _parse(text: str) -> dict[tuple[str, str], str]:
 LEGAL = _parse(_TABLE)
 """(state, event) -> state; a pair that is not here is illegal."""
 
-PENDING_CANCEL, PENDING_REPLACE, HELD, TRIGGERED = 1, 2, 4, 8
-MOVING = PENDING_CANCEL | PENDING_REPLACE | HELD | TRIGGERED
+PENDING_CANCEL, PENDING_REPLACE, HELD, TRIGGERED, SIZED_AT_FILL = 1, 2, 4, 8, 512
+MADE_WITH = HELD | SIZED_AT_FILL
+"""Bits that a new order may have and events take away."""
+MOVING = PENDING_CANCEL | PENDING_REPLACE | TRIGGERED | MADE_WITH
 """Flag bits that events set and clear; the others belong to the order from its first event to its last."""
 
-SETS = {"trigger": TRIGGERED}
+SETS = {"trigger": TRIGGERED, "hold": HELD}
 CLEARS = {"release": HELD}
 REFUSALS = (
     "order_is_done", "quantity_below_filled", "insufficient_cash", "insufficient_margin", "short_in_cash_account", "broker_rejected",
 )  # fmt: skip
 """Why a replace is refused where it arrives; what is refused for another reason never was on its way."""
+UNASKED = ("follows_entry", "sized_at_fill")
+"""Why the broker replaces by itself."""
+FIXING = {"replace": ("sized_at_fill",), "shrink": ("oco_filled",), "reject": ("zero_quantity",), "cancel": ("zero_quantity",)}
+"""Events, with their reasons, after which the size of an order is no longer to be fixed at its fill."""
 
 
 def asked_after(asked: int, event: str, reason: str | None) -> int:
@@ -79,7 +86,7 @@ def asked_after(asked: int, event: str, reason: str | None) -> int:
     if event == "replace_request":
         return asked + 1
     refused = event == "replace_reject" and reason in REFUSALS
-    return asked - 1 if refused or (event == "replace" and reason != "follows_entry") else asked
+    return asked - 1 if refused or (event == "replace" and reason not in UNASKED) else asked
 
 
 def cancels_after(cancels: int, event: str) -> int:
@@ -92,3 +99,8 @@ def flags_after(flags: int, event: str, ends: bool, asked: int, cancels: int) ->
     flags = (flags | SETS.get(event, 0)) & ~CLEARS.get(event, 0) & ~(PENDING_CANCEL | PENDING_REPLACE)
     flags |= (PENDING_CANCEL if cancels > 0 else 0) | (PENDING_REPLACE if asked > 0 else 0)
     return flags & ~(PENDING_CANCEL | PENDING_REPLACE) if ends else flags
+
+
+def fixes_size(event: str, reason: str | None, resized: bool) -> bool:
+    """Whether the quantity of an order stands from this event on; ``resized``: its quantity changed."""
+    return reason in FIXING.get(event, ()) or (event == "replace" and resized)

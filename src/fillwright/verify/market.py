@@ -16,6 +16,7 @@ from fillwright.verify.lifecycle import ENDED, FILLS
 from fillwright.verify.pricing import check_pricing
 from fillwright.verify.reading import FX_DECIMALS, Array
 from fillwright.verify.story import Story, tell
+from fillwright.verify.switches import check_days
 from fillwright.verify.terms import Terms
 
 HELD_AGAINST_DATA = {
@@ -48,6 +49,7 @@ def check_data(audit: Audit, ledger: Ledger, balances: Sequence[Array], market: 
     check_pricing(audit, ledger, data, story, terms)
     _ends(audit, data, market.instants, story)
     _excursions(audit, ledger, data)
+    check_days(audit, data[0])
 
 
 def _instants(audit: Audit, data: Sequence[Bars], instants: Array) -> None:

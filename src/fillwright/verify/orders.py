@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fillwright.verify.audit import Audit
-from fillwright.verify.lifecycle import ENDED, FILLS, HELD, LEGAL, MOVING, asked_after, cancels_after, flags_after
+from fillwright.verify.lifecycle import (
+    ENDED,
+    FILLS,
+    LEGAL,
+    MADE_WITH,
+    MOVING,
+    SIZED_AT_FILL,
+    UNASKED,
+    asked_after,
+    cancels_after,
+    fixes_size,
+    flags_after,
+)
 from fillwright.verify.reading import Array, Folder
 
 
@@ -99,8 +111,8 @@ def _replay(folder: Folder, notional: list[int], price: Array) -> tuple[list[_Li
             said.illegal.append(f"order_events.parquet row {row} column event: {event} of order {order} when {before}")
             after = before
         if life.fixed is None:
-            # Bits that no event moves, and being held, are facts of a new order.
-            life.fixed, life.flags = int(flags) & ~MOVING, int(flags) & HELD
+            # Bits that no event moves, being held and the size being open are facts of a new order.
+            life.fixed, life.flags = int(flags) & ~MOVING, int(flags) & MADE_WITH
         if event in FILLS:
             if 0 <= fill < fills.rows and int(fill_order[fill]) == order and not met[fill]:
                 met[fill] = 1
@@ -111,9 +123,11 @@ def _replay(folder: Folder, notional: list[int], price: Array) -> tuple[list[_Li
                 said.crossed.append(f"order_events.parquet row {row} column fill_id: {fill} is no new fill of order {order}")
         elif fill != -1:
             said.crossed.append(f"order_events.parquet row {row} column fill_id: {fill}, but {event} has no fill")
+        if fixes_size(event, reason, int(quantity) != life.quantity):
+            life.flags &= ~SIZED_AT_FILL
         if event != "replace_request":
             life.quantity = int(quantity)
-        life.replaced |= event == "replace"
+        life.replaced |= event == "replace" and reason not in UNASKED
         life.accepted_at = time if event == "accept" else life.accepted_at
         ends = after in ENDED
         life.asked = asked_after(life.asked, event, reason)

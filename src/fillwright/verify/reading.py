@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 from fillwright.errors import CheckFailed
 
 TABLES = (
-    "orders", "order_events", "reports", "fills", "postings", "lot_closes", "trades", "trade_events", "positions", "equity", "marks",
+    "orders", "order_events", "reports", "fills", "postings", "lot_closes", "switches", "trades", "trade_events", "positions", "equity",
+    "marks",
 )  # fmt: skip
 DECIMALS = ("price", "quantity", "money", "base", "fx")
 """Kinds of column that a file holds as decimals."""

@@ -8,6 +8,7 @@ OF_TABLE = {
     "fills": "follows from its order and the books before it",
     "postings": "what its fill or deposit posts",
     "lot_closes": "the fills booked lot by lot, as account.lots says",
+    "switches": "the strictest of what the strategy asks for and what limits on losses have brought",
     "trades": "the lot closes grouped as report.trades says",
     "positions": "the fills of strategy and instrument up to this one",
     "equity": "the balances of the postings at the marks",

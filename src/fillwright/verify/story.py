@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fillwright.verify.ledger import SIDES
-from fillwright.verify.lifecycle import ENDED, FILLS, HELD
+from fillwright.verify.lifecycle import ENDED, FILLS, HELD, UNASKED
 from fillwright.verify.reading import Folder
 
-CLOSED_BY_OTHERS = ("canceled_by_user", "replaced_to_filled", "parent_ended", "liquidation")
+CLOSED_BY_OTHERS = ("canceled_by_user", "replaced_to_filled", "parent_ended", "liquidation", "max_drawdown", "max_daily_loss")
 """Reasons of cancels that do not come from meeting the market."""
 
 
@@ -87,6 +87,7 @@ class _Teller:
         self.position = [0] * len(folder.instruments)
         self.exposure = [0] * len(folder.instruments)
         self.matched = 0
+        self.accepted = (-1, -1)
         self.quantities = folder.units("fills", "quantity").tolist()
         self.story = Story()
 
@@ -120,6 +121,8 @@ class _Teller:
 
     def _meets_market(self, event: _Event, order: _Order) -> bool:
         """Whether the event comes from meeting bars: what stood before the first of an instant, stood when its bars began."""
+        if event.reason in ("shrunk_to_position", "nothing_to_reduce") and self.accepted == (event.row - 1, event.order):
+            return False  # cut as it arrived
         if event.event in FILLS or event.event == "trigger":
             return True
         if event.event in ("shrink", "reject"):
@@ -138,14 +141,17 @@ class _Teller:
         queue = self.working[order.symbol]
         if event.event == "accept":
             order.accepted, order.arrival = True, event.time
+            self.accepted = event.row, event.order
             queue[event.order] = None
         elif event.event == "release":
             order.held, order.released = False, event.time
+        elif event.event == "hold":
+            order.held = True
         elif event.event == "trigger":
             order.triggered = event.instant, event.time
         elif event.event == "replace":
             moved = (event.limit, event.stop) != (order.limit, order.stop)
-            if event.reason != "follows_entry" and (order.trails or moved or event.quantity > order.quantity):
+            if event.reason not in UNASKED and (order.trails or moved or event.quantity > order.quantity):
                 order.arrival = event.time
                 self.story.replaced.add(event.order)
                 queue.pop(event.order, None)

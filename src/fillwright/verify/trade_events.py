@@ -50,12 +50,12 @@ class _Walk:
         events = self.folder["order_events"]
         limits, stops = (self.folder.units("order_events", name) for name in ("limit_price", "stop_price"))
         found: list[Row] = []
-        columns = (events[name].tolist() for name in ("event", "order_id", "fill_id", "flags"))
-        for number, (event, order, fill, flags) in enumerate(zip(*columns, strict=True)):
+        columns = (events[name].tolist() for name in ("event", "order_id", "fill_id", "flags", "reason"))
+        for number, (event, order, fill, flags, reason) in enumerate(zip(*columns, strict=True)):
             news: list[Row] = []
             if event in FILLS:
                 news = self._filled(fill)
-            elif event == "replace" and not flags & HELD:
+            elif event == "replace" and not flags & HELD and reason != "sized_at_fill":
                 news = self._moved(order)
                 for row in news:
                     row |= {"limit_price": int(limits[number]), "stop_price": int(stops[number])}
