@@ -18,15 +18,23 @@ from fillwright.result import Result, certify
 from fillwright.verify import verify_folder
 from mutation.runs import ACCOUNTS, currencies, plain, records, small_run
 from oracle import harness
+from oracle.fault_sequences import sequence
 from reference import engine
-from strategies import build
+from strategies import build, faulty_scenario
 from verify.flips import Folders
 
 Step = tuple[str, Callable[[], str]]
 """Name of what catches, and a function that returns what is wrong, "" if nothing."""
 
 SEEDS = range(40)
+FAULT_SEEDS = range(60)
 INSTANTS = (8, 30)
+
+
+def fault_steps(tests: Sequence[str]) -> list[Step]:
+    """For a broker that goes wrong: does the naive reference agree on short runs with every fault? Then the tests named."""
+    scenarios = [*map(sequence, FAULT_SEEDS), *map(faulty_scenario, SEEDS)]
+    return [*(("reference", partial(_as_the_reference, each, engine.run(each))) for each in scenarios), *_tests(tests)]
 
 
 def kernel_steps(tests: Sequence[str]) -> list[Step]:

@@ -40,6 +40,10 @@ KERNEL: dict[str, tuple[str, ...]] = {
     "kernel/margin.py": ("kernel/test_money.py",),
     "kernel/models.py": ("kernel/test_money.py",),
 }
+FAULTS: dict[str, tuple[str, ...]] = {
+    "kernel/faults.py": (),
+    "kernel/reports.py": ("strategy/test_faults.py",),
+}
 ANALYSIS: dict[str, tuple[str, ...]] = {
     "portfolio.py": ("trades/test_portfolio.py",),
     "trades/grouping.py": ("trades/test_trades.py",),
@@ -54,8 +58,9 @@ VERIFY: dict[str, tuple[str, ...]] = {
     "verify/equity.py": ("verify/test_account_checks.py",),
     "verify/orders.py": ("verify/test_order_checks.py",),
     "verify/identity.py": ("verify/test_identity.py",),
+    "verify/reports.py": (),
 }
-FILES = (*KERNEL, *ANALYSIS, *VERIFY)
+FILES = (*KERNEL, *FAULTS, *ANALYSIS, *VERIFY)
 
 FLOOR = 95
 """Percent of the mutants tried, listed ones apart, that must be caught in every file."""
@@ -78,6 +83,8 @@ def steps_for(file: str, work: Path) -> list[Step]:
     """The steps that may catch mutants of a file."""
     if file in KERNEL:
         return killers.kernel_steps(KERNEL[file])
+    if file in FAULTS:
+        return killers.fault_steps(FAULTS[file])
     if file in ANALYSIS:
         return killers.analysis_steps(ANALYSIS[file])
     return killers.verify_steps(_saved(work), VERIFY[file])

@@ -14,7 +14,7 @@ from oracle import harness
 from oracle.fault_sequences import entries_balance, residual, sequence
 from strategies import faulty_scenario
 
-COMPARED, PLAIN, SIM = 80, 200, 100_000
+COMPARED, PLAIN, SIM = (*range(80), 895), 200, 100_000  # 895: a size by risk beyond 64 bits
 
 pytestmark = pytest.mark.kernel
 
@@ -50,7 +50,7 @@ WANTED = {
 
 @pytest.mark.slow
 def test_known_seeds_agree_with_the_reference() -> None:
-    for seed in range(COMPARED):
+    for seed in COMPARED:
         difference = harness.difference(faulty_scenario(seed))
         assert not difference, f"seed {seed}: {difference}"
 

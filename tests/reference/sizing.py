@@ -25,13 +25,18 @@ def cost(broker: Broker, instrument: int, worth: int, price: int, lots: int) -> 
 
 
 def affordable(broker: Broker, instrument: int, worth: int, price: int, money: int) -> int:
-    """Largest quantity whose cost is within money; 0 where there is none of either."""
+    """Largest quantity whose cost is within money, and that is worth no more than 10^18; 0 where there is none of either."""
     if worth <= 0 or money <= 0:
         return 0
+
+    def fits(lots: int) -> bool:
+        within = broker.books.value(instrument, price, lots) <= 10**18
+        return within and cost(broker, instrument, worth, price, lots) <= money
+
     top = 1
-    while cost(broker, instrument, worth, price, top) <= money:
+    while fits(top):
         top *= 2
-    return largest(top, lambda lots: cost(broker, instrument, worth, price, lots) <= money)
+    return largest(top, fits)
 
 
 def fix_size(broker: Broker, order: Live, price: int, time: int) -> bool:

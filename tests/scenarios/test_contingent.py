@@ -285,6 +285,14 @@ def test_a_size_by_risk(order: str, lots: int, settings: dict[str, Any]) -> None
         assert found.status(0) == "DENIED ZERO_QUANTITY"
 
 
+def test_a_stop_next_to_the_price_asks_for_no_more_than_can_be_counted() -> None:
+    """Half of 10^11 over a way of 0.01 would be 5 x 10^12 units, worth 5 x 10^14: more money units than 64 bits hold."""
+    settings: dict[str, Any] = {"account": {"initial_cash": 10**11}, "limits": {"max_order_quantity": 50}}
+    found = play(BARS, "09:31 buy stop_loss 99.99 risk 0.5", **settings)
+    assert found.status(0) == "FILLED MAX_ORDER_QUANTITY"
+    assert int(found.record.tables["orders"]["quantity"][0]) == 50
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

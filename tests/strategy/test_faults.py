@@ -13,8 +13,19 @@ from fillwright.errors import ConfigError
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.model.codes import OrderEvent, OrderStatus
 from fillwright.order_manager import Order
+from fillwright.strategy import questions
 from scenarios.table import clock, market
 
+CHANCES = dict.fromkeys(("reject", "reject_cancel", "late_ack", "lost_ack", "duplicate_report", "reorder_reports"), 0.25)
+WRONG: dict[str, Any] = {
+    "execution": {
+        "participation": 1, "faults": {**CHANCES, "late_by": "3min", "outage": 0.1, "outage_length": "2min"},
+    },
+    "orders": {"status_request_after": "2min"},
+}  # fmt: skip
+"""A broker that does everything wrong now and then."""
+
+LONG = "\n".join(f"{9 + k // 60:02}:{k % 60:02} 100 100 100 100 {k % 3 * 4}" for k in range(31, 99))
 BARS = "\n".join(f"09:{minute} 100 100 100 100 {10 if minute < 34 else 3}" for minute in range(31, 50))
 
 
@@ -127,6 +138,43 @@ def test_all_is_called_whatever_the_order_of_reports() -> None:
         assert seen[-1][1:] == ("FILLED", 12, 0, 0)
 
 
+def test_a_refusal_is_the_reason_once_it_is_heard() -> None:
+    answers: list[Any] = []
+
+    def script(self: Any) -> None:
+        answers.append((self.order.reason.name, self.order.flags, self.order.status.name))
+
+    watch(script, reject=1, late_ack=1, late_by="30s")
+    watch(script, reject=1, late_ack=1, late_by="90s", ask_after="1h")
+    assert answers == [
+        ("BROKER_REJECTED", fw.OrderFlag.NONE, "REJECTED"), ("NONE", fw.OrderFlag.NONE, "PENDING_NEW"),
+    ]  # fmt: skip
+
+
+def test_questions_of_compiled_code_answer_as_the_views_do() -> None:
+    """Also of an order of the same callback, and of one that is over; a cancel on its way is a flag until then."""
+    compared: list[bool] = []
+
+    class Asks(Reads):
+        def on_bar(self, bar: Any) -> None:
+            super().on_bar(bar)
+            address = self._orders._address
+            for number in range(self.order + 1):
+                order = Order(self._orders, number)
+                asked = [questions.order_number(address, number, what) for what in range(3)]
+                asked += [questions.order_code(address, number, what) for what in (4, 2, 3)]
+                views = [order.quantity, order.filled, order.leaves, order.is_done, order.status, order.reason]
+                assert asked == [int(value) for value in views], f"bar {bar.index} order {number}"
+                assert not (order.is_done and order.flags & PENDING)
+                compared.append(bool(order.flags & PENDING))
+
+    fw.run(Asks(), market(LONG), Config.from_dict(WRONG))
+    assert True in compared and False in compared
+
+
+PENDING = fw.OrderFlag.PENDING_CANCEL | fw.OrderFlag.PENDING_REPLACE
+
+
 class Reads(fw.Strategy):
     """Notes status, reason and sums of its last order at every bar."""
 
@@ -170,14 +218,10 @@ def test_compiled_code_reads_the_same() -> None:
         if ctx.row % 4 == 2:
             ctx.cancel(s.order)
 
-    bars = "\n".join(f"{9 + k // 60:02}:{k % 60:02} 100 100 100 100 {k % 3 * 4}" for k in range(31, 99))
-    chances = dict.fromkeys(("reject", "reject_cancel", "late_ack", "lost_ack", "duplicate_report", "reorder_reports"), 0.25)
-    faults = {**chances, "late_by": "3min", "outage": 0.1, "outage_length": "2min"}
-    settings = {"execution": {"participation": 1, "faults": faults}, "orders": {"status_request_after": "2min"}}
-    plain = fw.run(Reads(), market(bars), Config.from_dict(settings))
+    plain = fw.run(Reads(), market(LONG), Config.from_dict(WRONG))
     expected = list(LAST)
     found = fw.run(
-        fw.compiled_strategy(reads, states={"seen": np.zeros(600), "order": -1, "n": 0}), market(bars), Config.from_dict(settings)
+        fw.compiled_strategy(reads, states={"seen": np.zeros(600), "order": -1, "n": 0}), market(LONG), Config.from_dict(WRONG)
     )
     assert plain.record.info["journal_fingerprint"] == found.record.info["journal_fingerprint"]
     assert plain.record.tables["reports"].tobytes() == found.record.tables["reports"].tobytes()

@@ -253,7 +253,6 @@ def _answer(s, o):  # type: ignore[no-untyped-def]
         mail = mail_at(s, k)
         if mail["order"] == o and mail["due"] > now:
             mail["due"] = now
-            mail["answer"] = 0
 
 
 @jit

@@ -13,6 +13,9 @@ from fillwright.kernel.models import RATE_SCALE, base, equity_now, fee_fresh, va
 from fillwright.kernel.orders import counts_as_pending, emit_numbers, refuse, resize
 from fillwright.kernel.state import FOLLOWS, currency_at, instrument_at, order_at
 
+MOST_VALUE = 10**18
+"""Money units of the quote currency that what is bought by value, weight or risk may be worth."""
+
 
 @jit
 def cost_of(s, instrument, worth, price, lots):  # type: ignore[no-untyped-def]
@@ -22,8 +25,17 @@ def cost_of(s, instrument, worth, price, lots):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _affords(s, instrument, worth, price, lots, money):  # type: ignore[no-untyped-def]
+    """Whether so much per lot, and the fee of a fresh order of lots at a price, are within account money; nor may lots be worth
+    more than MOST_VALUE, however little of it is at risk."""
+    if float(price) * float(lots) * float(instrument["mul"]) / float(instrument["div"]) > 2.0 * MOST_VALUE:
+        return False  # perhaps more than 64 bits hold
+    return cost_of(s, instrument, worth, price, lots) <= money and value(instrument, price, lots) <= MOST_VALUE
+
+
+@jit
 def lots_for(s, i, worth, price, money):  # type: ignore[no-untyped-def]
-    """Largest quantity whose cost, so much per lot and the fee of a fresh order at a price, is within money.
+    """Largest quantity that money affords, see :func:`_affords`.
 
     A float estimate is corrected exactly; where it is far off (fees with minimum), bisection takes over.
     """
@@ -37,9 +49,9 @@ def lots_for(s, i, worth, price, money):  # type: ignore[no-untyped-def]
         unit *= float(c["rate"]) / float(c["factor"])
     guess = int(min(float(money) / unit, 4.0e18))
     for _ in range(3):
-        if cost_of(s, instrument, worth, price, guess) > money:
+        if not _affords(s, instrument, worth, price, guess, money):
             guess -= 1
-        elif cost_of(s, instrument, worth, price, guess + 1) <= money:
+        elif _affords(s, instrument, worth, price, guess + 1, money):
             guess += 1
         else:
             return guess
@@ -47,11 +59,11 @@ def lots_for(s, i, worth, price, money):  # type: ignore[no-untyped-def]
             return 0
     low = 0
     high = guess + 4
-    while cost_of(s, instrument, worth, price, high) <= money:
+    while _affords(s, instrument, worth, price, high, money):
         high *= 2
     while low < high:
         middle = low + (high - low + 1) // 2
-        if cost_of(s, instrument, worth, price, middle) <= money:
+        if _affords(s, instrument, worth, price, middle, money):
             low = middle
         else:
             high = middle - 1
