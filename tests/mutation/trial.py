@@ -58,7 +58,6 @@ VERIFY: dict[str, tuple[str, ...]] = {
     "verify/equity.py": ("verify/test_account_checks.py",),
     "verify/orders.py": ("verify/test_order_checks.py",),
     "verify/identity.py": ("verify/test_identity.py",),
-    "verify/reports.py": (),
 }
 FILES = (*KERNEL, *FAULTS, *ANALYSIS, *VERIFY)
 

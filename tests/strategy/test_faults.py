@@ -158,8 +158,9 @@ def test_questions_of_compiled_code_answer_as_the_views_do() -> None:
     class Asks(Reads):
         def on_bar(self, bar: Any) -> None:
             super().on_bar(bar)
+            last = self.buy(bar.symbol, value=1).id  # less than one costs: refused at once
             address = self._orders._address
-            for number in range(self.order + 1):
+            for number in range(last, -1, -1):  # the latest first: a view has the manager take in all there is
                 order = Order(self._orders, number)
                 asked = [questions.order_number(address, number, what) for what in range(3)]
                 asked += [questions.order_code(address, number, what) for what in (4, 2, 3)]
