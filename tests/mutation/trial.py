@@ -42,7 +42,6 @@ KERNEL: dict[str, tuple[str, ...]] = {
 }
 FAULTS: dict[str, tuple[str, ...]] = {
     "kernel/faults.py": (),
-    "kernel/reports.py": ("strategy/test_faults.py",),
 }
 ANALYSIS: dict[str, tuple[str, ...]] = {
     "portfolio.py": ("trades/test_portfolio.py",),
