@@ -46,6 +46,7 @@ from reference.scenario import (
     Close,
     Command,
     Faults,
+    Legs,
     Order,
     Replace,
     Scenario,
@@ -488,6 +489,9 @@ class Trader:
             return Close(instrument)
         if kind == "batch":
             chosen = rng.sample(range(len(self.scenario.instruments)), rng.randint(1, len(self.scenario.instruments)))
+            if len(chosen) > 1 and rng.random() < 0.5:
+                tif = rng.choice((TimeInForce.GTC, TimeInForce.DAY, TimeInForce.IOC))
+                return Legs(tuple((i, Side(rng.choice(self.sides)), self._lots(now, i)) for i in chosen), tif)
             mode = rng.choice((SizeMode.TARGET_UNITS, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT))
             return TargetBatch(tuple((i, mode, self._target_size(now, i, mode)) for i in chosen))
         sized = (SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT)

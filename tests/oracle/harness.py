@@ -17,7 +17,7 @@ from fillwright.data.fx import FxSource
 from fillwright.data.kinds import ASK_COLUMNS, KINDS, SIZE_COLUMNS
 from fillwright.data.market import Feed, Market, build_market
 from fillwright.journal import Tables
-from fillwright.kernel import exits, guard, intake
+from fillwright.kernel import exits, guard, intake, leg_intake
 from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.advance import advance
 from fillwright.kernel.state import DONE, GROW, TICKET, WANTS_BARS, State
@@ -34,6 +34,7 @@ from reference.scenario import (
     Command,
     Faults,
     Journal,
+    Legs,
     Order,
     Scenario,
     Settings,
@@ -123,6 +124,10 @@ class _Play:
             cells[:, :3] = command.targets
             self.ticket(type=OrderType.MARKET)
             self.call(intake.submit_targets, cells.ctypes.data, len(cells))
+        elif isinstance(command, Legs):
+            cells = np.array(command.legs, np.int64)
+            self.ticket(tif=command.tif)
+            self.call(leg_intake.submit_legs, cells.ctypes.data, len(cells))
         elif isinstance(command, CancelAll):
             for order in orders:
                 meant = command.instrument in (None, int(order["symbol"])) and command.side in (0, int(order["side"]))

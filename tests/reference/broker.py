@@ -88,6 +88,8 @@ class Live:
     waiting: list[Live] = column(default_factory=list)  # the orders whose parent it is
     leg: bool = False  # the second leg of a reversal
     exits: list[Live] = column(default_factory=list)  # of an entry
+    list_id: int = -1
+    legs: list[Live] = column(default_factory=list)  # of its list, itself included
     group: list[Live] = column(default_factory=list)  # of which one cancels the others, itself included
 
     @property
@@ -106,6 +108,11 @@ class Live:
         return OrderFlag.HELD in self.flags
 
     @property
+    def apart(self) -> bool:
+        """Whether no pass over single orders meets it: it waits for its parent, or for the other legs of its list."""
+        return self.held or bool(self.legs)
+
+    @property
     def triggered(self) -> bool:
         """Its stop has been reached."""
         return OrderFlag.TRIGGERED in self.flags
@@ -115,7 +122,7 @@ class Live:
         same = (
             "order_id intent_id symbol side type tif size_mode size parent_id lot_id decided_at arrived_at expire_at decision_price "
             "rule_id quantity limit_price stop_price trail_offset trail_unit status reason cum_quantity cum_notional fee "
-            "done_at exit_reason flags display_quantity"
+            "done_at exit_reason flags display_quantity list_id"
         )
         out = {name: int(getattr(self, name)) for name in same.split()}
         out |= {"strategy": 0, "sent_at": self.decided_at, "leaves_quantity": self.leaves}
@@ -308,6 +315,9 @@ class Broker:
             for other in [*exits, *order.waiting]:
                 if not other.done:
                     self.happen(other, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
+            for other in order.legs:
+                if not other.done:
+                    self.happen(other, OrderEvent.CANCEL, time, Reason.LEG_ENDED)
 
     def put_last(self, order: Live) -> None:
         """An order goes to the end of the working list; whoever walks through it goes on where they were."""
@@ -497,11 +507,11 @@ class Broker:
         lots = order.quantity
         if OrderFlag.REDUCE_ONLY in order.flags:
             lots = min(lots, -order.side * self.projected(order.symbol, order))
-        if not order.held and lots > 0 and not self.affordable(order, lots, self.price_of(order), Liquidity.TAKER, time):
+        if not order.apart and lots > 0 and not self.affordable(order, lots, self.price_of(order), Liquidity.TAKER, time):
             return
         self.happen(order, OrderEvent.ACCEPT, time)
         self.working.append(order)
-        if not order.held and self.fit_to(order, self.projected(order.symbol, order), time):
+        if not order.apart and self.fit_to(order, self.projected(order.symbol, order), time):
             self.reserve(order)
         if order.held and order.parent and not order.leg and order.parent.status is OrderStatus.FILLED:
             self._release(order, time)
@@ -590,7 +600,7 @@ class Broker:
         if not moment.in_hand:
             self.books.marks[instrument] = steps["reference_price"]
         ambiguous = moment.can_be_ambiguous and self._another_level_in(order, bar)
-        lots = self.affordable(order, wanted, steps["price"], liquidity, moment.time)
+        lots = wanted if order.legs else self.affordable(order, wanted, steps["price"], liquidity, moment.time)
         if lots == 0:
             return
         fee, order.fee_raw = self.fee(order, instrument, lots, steps["price"], liquidity)

@@ -22,7 +22,7 @@ from fillwright.model.codes import (
 from reference.books import muldiv
 from reference.broker import Broker, Live, Queued, largest, rises
 from reference.limits import LIMITS, SHRINKING, Limits, opening
-from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Order, Replace, Switch, Target, TargetBatch
+from reference.scenario import RATE, Cancel, CancelAll, Close, Command, Legs, Order, Replace, Switch, Target, TargetBatch
 from reference.sizing import affordable, money_of
 
 SIZED = (SizeMode.VALUE, SizeMode.WEIGHT, SizeMode.TARGET_VALUE, SizeMode.TARGET_WEIGHT, SizeMode.RISK, SizeMode.VOLATILITY)
@@ -86,6 +86,8 @@ class Desk:
                         self._cancel(order.order_id)
             case Replace():
                 self._replace(command)
+            case Legs():
+                self._legs(command)
 
     # ---------------------------------------------------------------- rules
 
@@ -204,7 +206,7 @@ class Desk:
         """One of two orders cancels the other, where they can."""
         for one in (order, other):
             held = one.held and (one.leg or not one.parent)
-            if one.done or held or one.entry or OrderFlag.ENGINE in one.flags:
+            if one.done or held or one.entry or one.legs or OrderFlag.ENGINE in one.flags:
                 return
         if order is other or order.symbol != other.symbol or order.group:
             return
@@ -283,6 +285,31 @@ class Desk:
             broker.happen(order, OrderEvent.SHRINK, now, reason, (numbers[0], numbers[1]))
         broker.send(Queued("new", order, order.arrived_at))
         return True
+
+    def _legs(self, command: Legs) -> None:
+        """A list of legs: each is checked as if those before it had been sent; one that would be refused or made smaller refuses all."""
+        broker, legs, refusal = self.broker, list[Live](), None
+        self.intents += 1
+        for instrument, side, lots in command.legs:
+            leg = self._make(instrument, side, lots, SizeMode.UNITS, lots, self.intents - 1)
+            leg.tif, leg.flags, leg.list_id = command.tif, OrderFlag.LEG, legs[0].order_id if legs else leg.order_id
+            position, shrinks = self.limits.start(leg), list[tuple[int, Refusal]]()
+            broker.orders.append(leg)
+            legs.append(leg)
+            if refusal is None:
+                found = self._check(leg, position, shrinks) or (shrinks[0][1] if shrinks else None)
+                leg.quantity = lots
+                refusal = found and (leg, found)
+        for leg in legs:
+            if refusal is None:
+                leg.legs = legs
+                broker.happen(leg, OrderEvent.SUBMIT, broker.now)
+                broker.send(Queued("new", leg, leg.arrived_at))
+            elif leg is refusal[0]:
+                reason, *numbers = refusal[1]
+                broker.happen(leg, OrderEvent.DENY, broker.now, reason, (numbers[0], numbers[1]))
+            else:
+                broker.happen(leg, OrderEvent.DENY, broker.now, Reason.LEG_ENDED)
 
     def _check(self, order: Live, position: int, shrinks: list[tuple[int, Refusal]]) -> Refusal | None:
         """The checks of §2 in their order. Shrinks the quantity of a sized order, noting each limit that binds."""
@@ -394,7 +421,7 @@ class Desk:
     def _replace(self, command: Replace) -> None:
         broker, now = self.broker, self.broker.now
         order = self._find(command.order_id)
-        if order is None:
+        if order is None or order.legs:
             return
         if broker.trading_state is TradingState.HALTED:
             broker.happen(order, OrderEvent.REPLACE_REJECT, now, Reason.TRADING_HALTED)

@@ -20,6 +20,7 @@ from fillwright.model.codes import (
     Trigger,
 )
 from reference.broker import Broker, Live, Moment, half_even, rises
+from reference.legs import Legs
 from reference.scenario import RATE, Bar
 from reference.sizing import fix_size
 
@@ -80,6 +81,9 @@ class Matching:
     moments: dict[int, Bar] = field(default_factory=dict)  # instrument -> quote or print of now
     taken: dict[int, BarPath] = field(default_factory=dict)  # path of each of them
 
+    def __post_init__(self) -> None:
+        self.legs = Legs(self)
+
     def begin(self, bars: dict[int, Bar]) -> None:
         """Take up the bars of an instant: what they offer, and the way they went."""
         self.bars = {instrument: bar for instrument, bar in bars.items() if not bar.is_moment}
@@ -134,13 +138,14 @@ class Matching:
         close_only = self.broker.settings.path is BarPath.CLOSE_ONLY
         for instrument, bar in self.bars.items():
             self.broker.books.marks[instrument] = self.broker.mark_of(instrument, bar, 3 if close_only else 0)
+        self.legs.match(Stage.OPEN, self.broker.now)
         if close_only:
             self._pass_point(Stage.CLOSE, 3, self._may_meet_first)
             self._auction_at_close()
             return
         self._pass_point(Stage.OPEN, 0, self._may_meet_first)
         for stage in (Stage.FIRST, Stage.SECOND, Stage.CLOSE):
-            for order in self._walk():
+            for order in self.walk():
                 if self._may_meet(order) and order.tif not in AUCTIONS:
                     bar = self.bars[order.symbol]
                     points = self._points(order, bar)
@@ -148,7 +153,7 @@ class Matching:
                         order.since = 0
                         continue
                     start, order.since = order.since or points[stage - 1], 0
-                    self._on_segment(order, start, points[stage], self._moment(order, stage))
+                    self._on_segment(order, start, points[stage], self.moment(order, stage))
         self._auction_at_close()
 
     def _auction_at_close(self) -> None:
@@ -167,10 +172,11 @@ class Matching:
                 self.broker.stands(instrument, quote)
             self.broker.books.marks[instrument] = self.broker.mark_of(instrument, quote, 3)
         self._pass_point(Stage.QUOTE, 3, self._may_meet_moment, bars=self.moments)
+        self.legs.match(Stage.QUOTE, self.broker.now)
 
     def _may_meet_moment(self, order: Live) -> bool:
         quote = self.moments.get(order.symbol)
-        if quote is None or order.done or order.held or order.arrived_at > quote.close_time:
+        if quote is None or order.done or order.apart or order.arrived_at > quote.close_time:
             return False
         feed = self.broker.scenario.bars[order.symbol]
         number = next(n for n, row in enumerate(feed) if row is quote)
@@ -186,10 +192,11 @@ class Matching:
             quote = standing.get(order.symbol)
             age = -1 if quote is None else time - quote.bar.close_time  # one that came later stands for later commands only
             fresh = age >= 0 and (oldest is None or age <= oldest)
-            return fresh and not order.met and not order.done and not order.held and order.tif not in AUCTIONS
+            return fresh and not order.met and not order.done and not order.apart and order.tif not in AUCTIONS
 
         quotes = {instrument: quote.bar for instrument, quote in standing.items()}
         self._pass_point(Stage.STANDING, 3, may_meet, bars=quotes, time=time)
+        self.legs.match(Stage.STANDING, time)
 
     def _may_meet_first(self, order: Live) -> bool:
         """Whether an order meets the first point of its bar: one on open that of the first bar of a day only."""
@@ -205,18 +212,18 @@ class Matching:
 
     def _may_meet(self, order: Live) -> bool:
         bar = self.bars.get(order.symbol)
-        return bar is not None and not order.done and not order.held and order.arrived_at <= bar.open_time
+        return bar is not None and not order.done and not order.apart and order.arrived_at <= bar.open_time
 
     def _just_arrived(self, order: Live) -> bool:
         here = order.symbol in self.bars and order.arrived_at == self.broker.now and not self.bars[order.symbol].is_quoted
-        return here and not order.done and not order.held and not order.met and order.tif not in AUCTIONS
+        return here and not order.done and not order.apart and not order.met and order.tif not in AUCTIONS
 
     def _points(self, order: Live, bar: Bar) -> list[int]:
         high_first = self.taken[order.symbol] is BarPath.OPEN_HIGH_LOW_CLOSE
         opens, high, low, close = bar.of_side(order.side)
         return [opens, high, low, close] if high_first else [opens, low, high, close]
 
-    def _moment(self, order: Live, stage: Stage, ahead: bool = False) -> Moment:
+    def moment(self, order: Live, stage: Stage, ahead: bool = False) -> Moment:
         if stage is Stage.QUOTE:
             quote = self.moments[order.symbol]
             return Moment(quote, Stage.QUOTE if quote.is_quoted else Stage.PRINT, BarPath.CLOSE_ONLY, quote.close_time, False)
@@ -232,14 +239,14 @@ class Matching:
     ) -> None:  # fmt: skip
         """All orders that may meet one price of each bar: column 0 its open, 3 its close."""
         remainders: list[tuple[Live, int]] = []
-        for order in self._walk():
+        for order in self.walk():
             if not may_meet(order):
                 continue
             if stage is Stage.STANDING:
                 quote = self.broker.standing[order.symbol].bar
                 moment = Moment(replace(quote, open_time=quote.close_time), stage, BarPath.CLOSE_ONLY, time, False)
             else:
-                moment = self._moment(order, stage, ahead)
+                moment = self.moment(order, stage, ahead)
             first = not order.met
             self._at_point(order, (bars or self.bars)[order.symbol].of_side(order.side)[column], moment)
             order.met, order.since = True, 0
@@ -255,7 +262,7 @@ class Matching:
             else:
                 self.broker.happen(order, OrderEvent.CANCEL, time, Reason.IOC_REMAINDER)
 
-    def _walk(self) -> Iterator[Live]:
+    def walk(self) -> Iterator[Live]:
         """The working list from its beginning; what is put at its end meanwhile is reached, once more if it has been before."""
         broker = self.broker
         broker.next = 0

@@ -156,7 +156,15 @@ class CancelAll:
     side: int = 0
 
 
-Command = Order | Target | TargetBatch | Close | Cancel | Replace | CancelAll | Switch
+@dataclass(frozen=True)
+class Legs:
+    """Market orders that fill together or not at all: (instrument, side, lots), each instrument once."""
+
+    legs: tuple[tuple[int, Side, int], ...]
+    tif: TimeInForce = TimeInForce.GTC
+
+
+Command = Order | Target | TargetBatch | Close | Cancel | Replace | CancelAll | Switch | Legs
 
 
 @dataclass(frozen=True)

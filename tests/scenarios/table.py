@@ -9,7 +9,7 @@ in the callback at that time:
     09:31 sell 10 limit 105 after 0            09:31 oco 0 1           09:32 cancel_all side buy tag a
     09:33 refused replace 0 limit 99.123
     09:31 buy 10 limit 99 GTD until 09:40      09:32 open -10      09:33 add 5      09:34 reduce 3      09:35 reverse
-    09:32 sell 5 lot 1 rule a                  09:33 state halted
+    09:32 sell 5 lot 1 rule a                  09:33 state halted        09:34 legs X 10 Y -5 IOC
 
 A fill reads ``09:31 open buy 10 @ 100.00 fee 0`` (its time, where on the path of the bar, and the order's side). Everything runs
 through ``fw.run``, and the books of every scenario must reconcile.
@@ -108,6 +108,10 @@ class Script(fw.Strategy):
             return
         if verb == "oco":
             self.oco(*(Order(self._orders, int(number)) for number in words))
+            return
+        if verb == "legs":
+            tif = words.pop() if len(words) % 2 else None
+            self.given += self.legs(dict(zip(words[::2], map(Decimal, words[1::2]), strict=True)), tif=tif)  # type: ignore[arg-type]
             return
         refused = verb == "refused"
         if refused:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.scenario
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 RULES, TABLES = DOCS / "execution_rules.md", DOCS / "execution_tables.md"
 KINDS = ("bars", "quote bars", "quotes", "prints")
-SOURCE = re.compile(r"(bars of \w+|quote bars|bars|quotes|prints)((?: \+?[\d.]+(?= ))*) +(\d.*)")
+SOURCE = re.compile(r"((?:quote bars|bars|quotes|prints)(?: of \w+)?)((?: \+?[\d.]+(?= ))*) +(\d.*)")
 STEPS = ("reference_price", "spread", "slippage", "limit", "tick", "price")
 ROW = re.compile(r"[A-Z]{2}\d|[A-Z_]{7,}")
 INSTRUMENTS = {"": X, "09:30-16:00": replace(X, session=(34_200, 57_600)), "tick 0.05": replace(X, tick=5)}
@@ -80,6 +80,7 @@ def build(kind: str, numbers: str, terms: str, text: str) -> fw.Market:
     """One line of a market."""
     instrument = replace(INSTRUMENTS[terms], symbol=kind.partition(" of ")[2] or X.symbol)
     text = text.replace("|", "\n")
+    kind = kind.partition(" of ")[0]
     if kind == "quote bars":
         return quote_bars(text, *(float(number) for number in numbers.split()), instrument=instrument)
     return {"quotes": quotes, "prints": prints}.get(kind, bars)(text, instrument)

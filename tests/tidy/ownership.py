@@ -169,12 +169,15 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.orders": ALL,
         "kernel.intake": "intent_id size_mode size parent_id rule_id tag expire_at quantity limit_price stop_price flags exit_reason "
         "type tif lot_id trail_offset trail_unit display_quantity shown asked",
+        "kernel.leg_intake": "intent_id list_id tif rule_id tag exit_reason flags",
+        "kernel.legs": "tried",
         "kernel.arrivals": "flags limit_price stop_price trail_offset trail_unit arrived_at tried shown asked",
         "kernel.exits": "intent_id rule_id tag parent_id type flags limit_price stop_price exit_reason child sibling waits oco_id oco_next",
         "kernel.matching": "type tif decided_at sent_at arrived_at decision_price tried from_price",
         "kernel.margin": "reserved",
         "kernel.faults": "flags arrived_at asked",
         "kernel.sizing": "flags",
+        "kernel.reducing": "flags",
     },
     "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id", "kernel.reports": "reported_at"},
     "commands": {"kernel.arrivals": ALL, "kernel.intake": "trail trail_unit", "kernel.faults": "arrived_at"},
@@ -204,6 +207,7 @@ OWNERS: dict[str, dict[str, str]] = {
     "instruments": {
         "kernel.ledger": "position",
         "kernel.orders": "live",
+        "kernel.leg_intake": "live",
         "kernel.margin": "mark value",
         "kernel.advance": "bar",
         "kernel.quiet": "mark value",
@@ -224,11 +228,13 @@ OWNERS: dict[str, dict[str, str]] = {
     "scalars": {
         "kernel.arrivals": "n_commands",
         "kernel.exits": "t_take t_loss",
-        "kernel.orders": "n_orders n_order_events work_head work_tail cursor n_working priced live reducing liquidating fault fault_a "
-        "fault_b",
+        "kernel.orders": "n_orders n_order_events work_head work_tail cursor n_working priced live reducing legs liquidating fault "
+        "fault_a fault_b",
         "kernel.matching": "n_fills ambiguous cursor",
         "kernel.quotes": "cursor",
         "kernel.ledger": "n_entries n_lot_closes n_lots open_lots",
+        "kernel.legs": "cursor",
+        "kernel.leg_intake": "intents legs",
         "kernel.digest": "fold_at",
         "kernel.reports": "n_told n_heard n_mail n_reports taken",
         "kernel.advance": "now instant event_read report_read liquidating fault fault_a",

@@ -10,6 +10,7 @@ from fillwright.config.schema import Config
 from fillwright.data.market import Market
 from fillwright.model.instrument import Instrument
 from fillwright.result import Result
+from fillwright.verify import Bars, MarketData
 
 COSTS = {
     "commission": {"model": "rate", "rate": "0.1%", "minimum": 1, "maximum": 25},
@@ -90,3 +91,12 @@ MARKETS = {"plain": plain, "crypto": crypto, "currencies": currencies}
 def run(market: Market, settings: dict[str, object], seed: int, fail_at: int = -1) -> Result:
     config = Config.model_validate({"version": 1, "costs": COSTS, **settings})
     return fw.run(Restless(seed=seed, fail_at=fail_at), market, config)
+
+
+def bars_of(market: Market) -> MarketData:
+    """The bars of a market as the verifier takes them."""
+    feeds = [market.execution_feed(number) for number in range(len(market.instruments))]
+    return MarketData(
+        [Bars(f.symbol, f.open_time, f.close_time, f.open, f.high, f.low, f.close, f.volume, f.day_last) for f in feeds],
+        market.instants,
+    )

@@ -20,8 +20,8 @@ from fillwright.model.columns import FILES
 from fillwright.model.instrument import Instrument
 from fillwright.portfolio import Portfolio
 from fillwright.result import Result
-from fillwright.verify import Bars, MarketData, Verification, verify_folder
-from verify.restless import COSTS, MARKETS, currencies, plain, run
+from fillwright.verify import Verification, verify_folder
+from verify.restless import COSTS, MARKETS, bars_of, currencies, plain, run
 from verify.test_verify import flipped, rewrite, spoil_json
 
 pytestmark = pytest.mark.kernel
@@ -30,15 +30,6 @@ PATHS = (
     "direction", "nearest", "open_high_low_close", "open_low_high_close", "worst", "best", "probabilistic", "close_only",
 )  # fmt: skip
 FEES = (COSTS["commission"], {"model": "per_unit", "amount": "0.01", "minimum": 1}, {"model": "per_order", "amount": 2})
-
-
-def bars_of(market: Market) -> MarketData:
-    """The bars of a market as the verifier takes them."""
-    feeds = [market.execution_feed(number) for number in range(len(market.instruments))]
-    return MarketData(
-        [Bars(f.symbol, f.open_time, f.close_time, f.open, f.high, f.low, f.close, f.volume, f.day_last) for f in feeds],
-        market.instants,
-    )
 
 
 def ticked() -> Market:

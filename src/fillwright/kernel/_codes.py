@@ -54,6 +54,9 @@ CLOSING = int(codes.OrderFlag.CLOSING)
 SIZED = int(codes.OrderFlag.SIZED)
 SIZED_AT_FILL = int(codes.OrderFlag.SIZED_AT_FILL)
 ENGINE = int(codes.OrderFlag.ENGINE)
+LEG = int(codes.OrderFlag.LEG)
+APART = HELD | LEG
+"""Flags of orders that no pass over single orders meets."""
 
 YES: Any = np.bool_(True)
 NO: Any = np.bool_(False)

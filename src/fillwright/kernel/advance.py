@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from numba import types
 
-from fillwright.kernel._codes import NO, NOTHING, YES, AccountType, DataKind, ExitReason, FillWhen, OrderEvent, Reason, ReportKind
+from fillwright.kernel._codes import (
+    NO,
+    NOTHING,
+    YES,
+    AccountType,
+    DataKind,
+    ExitReason,
+    FillWhen,
+    OrderEvent,
+    Reason,
+    ReportKind,
+    Stage,
+)
 from fillwright.kernel._jit import entry, jit, prefetch
 from fillwright.kernel.arrivals import end_all, expire_day, expire_gtd, process_arrivals
 from fillwright.kernel.digest import fold_journal
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.guard import has_room_to_switch, watch_losses
+from fillwright.kernel.legs import match_legs
 from fillwright.kernel.margin import below_maintenance, margin_of
 from fillwright.kernel.matching import accept_engine_order, flatten_at_close, match_lookahead, match_path, open_bar
 from fillwright.kernel.models import FX_SCALE, equity_now
@@ -78,9 +91,13 @@ def _match(s, first, last):  # type: ignore[no-untyped-def]
     if s["n_working"] > 0 or s["fill_when"] == FillWhen.SAME_CLOSE_LOOKAHEAD or flat:
         laid_out = _lay_out_bars(s, first, last)
         if laid_out and s["n_working"] > 0:
+            if s["legs"] > 0:
+                match_legs(s, Stage.OPEN, s["now"])
             match_path(s)
         if s["moments"] != 0:
             match_moments(s, first, last)
+            if s["legs"] > 0:
+                match_legs(s, Stage.QUOTE, s["now"])
         if flat:
             flatten_at_close(s)
 

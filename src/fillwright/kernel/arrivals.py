@@ -19,28 +19,28 @@ from fillwright.kernel._codes import (
     OrderEvent,
     OrderStatus,
     Reason,
+    Stage,
     TimeInForce,
 )
 from fillwright.kernel._jit import jit
 from fillwright.kernel.faults import turns_away
+from fillwright.kernel.legs import match_legs
 from fillwright.kernel.margin import available, goes_short, is_checked, order_price, required_with_fee
 from fillwright.kernel.models import has_limit, trailing_stop
 from fillwright.kernel.orders import (
     accept,
-    cut_to,
     emit,
     emit_numbers,
     end_order,
     fund,
     is_live,
-    keep_to_position,
     put_last,
-    reducible,
     release,
     reserve_rest,
     resize,
 )
 from fillwright.kernel.quotes import meet_standing
+from fillwright.kernel.reducing import cut_to, keep_to_position, reducible
 from fillwright.kernel.state import (
     AFTER,
     CANCEL,
@@ -207,6 +207,14 @@ def _expire_before(s, o, time):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _meet_quotes(s, time):  # type: ignore[no-untyped-def]
+    """What has arrived meets the quotes that stand: single orders, then legs."""
+    meet_standing(s, time)
+    if s["legs"] > 0:
+        match_legs(s, Stage.STANDING, time)
+
+
+@jit
 def process_arrivals(s):  # type: ignore[no-untyped-def]
     """Commands that have arrived by now reach the broker, first in first out, unless their instrument's bar is under way.
 
@@ -228,7 +236,7 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
             waiting += 1
             continue
         if fresh and (time != since or command["kind"] != NEW_ORDER):
-            meet_standing(s, since)
+            _meet_quotes(s, since)
             fresh = False
         if quoted and command["kind"] != CANCEL:
             fresh = True
@@ -244,7 +252,7 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
                 _replace_arrives(s, o, command)
     s["n_commands"] = waiting
     if fresh:
-        meet_standing(s, since)
+        _meet_quotes(s, since)
 
 
 @jit

@@ -5,7 +5,7 @@ Rules: ``docs/execution_rules.md`` §6.
 
 from __future__ import annotations
 
-from fillwright.kernel._codes import ENGINE, HELD, REDUCE_ONLY, ExitReason, OrderStatus, OrderType
+from fillwright.kernel._codes import ENGINE, HELD, LEG, REDUCE_ONLY, ExitReason, OrderStatus, OrderType
 from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.arrivals import push_command
 from fillwright.kernel.models import fix_tick
@@ -101,8 +101,8 @@ def _join(s, a, b):  # type: ignore[no-untyped-def]
 
 @jit
 def _is_linkable(order):  # type: ignore[no-untyped-def]
-    """Whether an order may be one of a group: the strategy's own, free or waiting for another; no leg of a reversal."""
-    return order["flags"] & ENGINE == 0 and (order["flags"] & HELD == 0 or order["waits"] == AFTER)
+    """Whether an order may be one of a group: the strategy's own, free or waiting for another; no leg of a reversal or list."""
+    return order["flags"] & (ENGINE | LEG) == 0 and (order["flags"] & HELD == 0 or order["waits"] == AFTER)
 
 
 @entry("int64(int64, int64, int64)")

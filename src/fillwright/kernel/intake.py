@@ -9,6 +9,7 @@ from fillwright.kernel._codes import (
     CLOSING,
     ENGINE,
     HELD,
+    LEG,
     NOTHING,
     PENDING_CANCEL,
     PENDING_REPLACE,
@@ -30,6 +31,8 @@ from fillwright.kernel._jit import entry, jit
 from fillwright.kernel.arrivals import move_trail, push_command
 from fillwright.kernel.exits import add_child, attach_exits, fix_exits, wait_for
 from fillwright.kernel.limits import (
+    bar_to,
+    is_priced,
     limit_check,
     limit_on_replace,
     limits_in_force,
@@ -62,7 +65,7 @@ from fillwright.kernel.orders import (
 )
 from fillwright.kernel.quotes import load_standing
 from fillwright.kernel.reports import seems_live, seems_unknown
-from fillwright.kernel.sizing import is_priced, is_sized, lots_for, money_of
+from fillwright.kernel.sizing import is_sized, lots_for, money_of
 from fillwright.kernel.state import (
     AFTER,
     CANCEL,
@@ -131,13 +134,10 @@ def _check_and_send(s, o):  # type: ignore[no-untyped-def]
     i = order["symbol"]
     side = order["side"]
     instrument = instrument_at(s, i)
-    if s["trading_state"] == TradingState.HALTED:
-        return deny(s, o, Reason.TRADING_HALTED, NOTHING, NOTHING)
-    if not is_priced(s, i):
-        return deny(s, o, Reason.NO_PRICE_YET, NOTHING, NOTHING)
     start = start_position(s, order)
-    if s["liquidating"] != 0 and not (start * side < 0 and 0 < order["quantity"] <= abs(start)):
-        return deny(s, o, Reason.UNDER_MAINTENANCE, NOTHING, NOTHING)
+    barred = bar_to(s, order, start)
+    if barred != 0:
+        return deny(s, o, barred, NOTHING, NOTHING)
     if order["lot_id"] >= 0 and not _can_close(s, order):
         return deny(s, o, Reason.LOT_NOT_OPEN, NOTHING, NOTHING)
     if order["trail_unit"] != 0:
@@ -300,7 +300,7 @@ def _move_to(s, target, intent):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _has_room(s, orders):  # type: ignore[no-untyped-def]
+def has_room_for(s, orders):  # type: ignore[no-untyped-def]
     """Whether so many orders fit; a driver that cannot enlarge the tables has a fault."""
     if (
         s["n_orders"] + orders <= s["orders_cap"]
@@ -315,7 +315,7 @@ def _has_room(s, orders):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _acted_on(s):  # type: ignore[no-untyped-def]
+def acted_on(s):  # type: ignore[no-untyped-def]
     """Whether the ticket's rule has an order already: at this instant, or in this run."""
     rule = s["t_rule"]
     if rule >= s["rules"]:  # rules are numbered as they are first named: this one is
@@ -371,12 +371,12 @@ def _refuse_ticket(s, intent, reason):  # type: ignore[no-untyped-def]
 def submit(address):  # type: ignore[no-untyped-def]
     """Act on the ticket: one intent. Returns the (first) order's number, NO_CHANGE, or NO_ROOM: enlarge and call again."""
     s = state_at(address)
-    if not _has_room(s, 3):
+    if not has_room_for(s, 3):
         return NO_ROOM
     expect_bar(s, s["t_instrument"])
     intent = s["intents"]
     s["intents"] = intent + 1
-    if s["deduplicate"] != Deduplicate.NONE and s["t_rule"] >= 0 and _acted_on(s):
+    if s["deduplicate"] != Deduplicate.NONE and s["t_rule"] >= 0 and acted_on(s):
         return _refuse_ticket(s, intent, Reason.DUPLICATE_RULE)
     if s["t_action"] != Action.ANY:
         reason = _settle_action(s)
@@ -395,7 +395,7 @@ def submit_targets(address, cells, count):  # type: ignore[no-untyped-def]
     The other fields are the ticket's. Returns 0, or NO_ROOM before anything has happened.
     """
     s = state_at(address)
-    if not _has_room(s, 2 * count):
+    if not has_room_for(s, 2 * count):
         return NO_ROOM
     rows = int64_at(cells, 4 * count)
     first = s["intents"]
@@ -421,7 +421,7 @@ def submit_targets(address, cells, count):  # type: ignore[no-untyped-def]
 def cancel(address, o):  # type: ignore[no-untyped-def]
     """Ask for the cancel of order o. 1 = asked, 0 = it is done or the engine's own, NO_ROOM."""
     s = state_at(address)
-    if not _has_room(s, 1):
+    if not has_room_for(s, 1):
         return NO_ROOM
     order = order_at(s, o)
     live = is_live(order)
@@ -486,11 +486,11 @@ def replace(address, o, quantity, limit, stop, trail, unit):  # type: ignore[no-
     1 = asked, 0 = refused or done, NO_ROOM.
     """
     s = state_at(address)
-    if not _has_room(s, 1):
+    if not has_room_for(s, 1):
         return NO_ROOM
     order = order_at(s, o)
     live = is_live(order)
-    if not (live if s["faults"] == 0 else seems_live(s, o)) or order["flags"] & ENGINE != 0:
+    if not (live if s["faults"] == 0 else seems_live(s, o)) or order["flags"] & (ENGINE | LEG) != 0:
         return 0
     if s["trading_state"] == TradingState.HALTED:
         emit(s, o, OrderEvent.REPLACE_REJECT, s["now"], Reason.TRADING_HALTED)

@@ -10,7 +10,7 @@ from fillwright.kernel._jit import jit
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.models import RATE_SCALE, base, equity_now, value
 from fillwright.kernel.orders import counts_as_pending, emit_numbers, is_live, resize
-from fillwright.kernel.state import AFTER, book_at, instrument_at, order_at
+from fillwright.kernel.state import AFTER, book_at, currency_at, instrument_at, order_at
 
 PLAIN_LIMITS = 4
 """Limits 0 to 3 are about quantities and positions."""
@@ -24,6 +24,25 @@ OPEN_POSITIONS, ORDERS_SENT, LIVE_ORDERS, COLLAR = 3, 6, 7, 8
 def limits_in_force(s):  # type: ignore[no-untyped-def]
     """How many of the limits need to be looked at: none where none is set and trading is active."""
     return LIMITS if s["policies"] != 0 or s["trading_state"] != TradingState.ACTIVE else 0
+
+
+@jit
+def is_priced(s, i):  # type: ignore[no-untyped-def]
+    """Whether the instrument has a mark and its currency a rate."""
+    instrument = instrument_at(s, i)
+    return instrument["mark"] != 0 and currency_at(s, instrument["currency"])["rate"] != 0
+
+
+@jit
+def bar_to(s, order, start):  # type: ignore[no-untyped-def]
+    """Why an order that adds to a position cannot be sent now, whatever its terms; 0 if it can."""
+    if s["trading_state"] == TradingState.HALTED:
+        return Reason.TRADING_HALTED
+    if not is_priced(s, order["symbol"]):
+        return Reason.NO_PRICE_YET
+    if s["liquidating"] != 0 and not (start * order["side"] < 0 and 0 < order["quantity"] <= abs(start)):
+        return Reason.UNDER_MAINTENANCE
+    return 0
 
 
 @jit

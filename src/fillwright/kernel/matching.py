@@ -6,6 +6,7 @@ Rules: ``docs/execution_rules.md`` §4 to §6.
 from __future__ import annotations
 
 from fillwright.kernel._codes import (
+    APART,
     HELD,
     MAKER,
     NO,
@@ -53,8 +54,6 @@ from fillwright.kernel.orders import (
     fund,
     is_live,
     is_market,
-    keep_exits,
-    keep_to_position,
     refuse,
     release_children,
     reserve_rest,
@@ -65,6 +64,7 @@ from fillwright.kernel.orders import (
     trigger,
 )
 from fillwright.kernel.orders import engine_order as new_engine_order
+from fillwright.kernel.reducing import keep_exits, keep_to_position
 from fillwright.kernel.rng import uniform
 from fillwright.kernel.sides import closing_price, left_for, mid_of_fill, opening_price, range_for, segment_of, take
 from fillwright.kernel.sizing import fix_size
@@ -205,7 +205,7 @@ def _ambiguous(s, o, bar):  # type: ignore[no-untyped-def]
 @jit
 def may_meet(order, bar):  # type: ignore[no-untyped-def]
     """Whether an order may trade on the bar that its instrument has now."""
-    return bar["bar"] >= 0 and order["arrived_at"] <= bar["open_time"] and order["flags"] & HELD == 0 and is_live(order)
+    return bar["bar"] >= 0 and order["arrived_at"] <= bar["open_time"] and order["flags"] & APART == 0 and is_live(order)
 
 
 @jit
@@ -263,7 +263,7 @@ def _write_fill(s, o, lots, reference, spread, slip, limited, rounded, maker, le
 
 
 @jit
-def _mark_fill(s, i, stage, reference):  # type: ignore[no-untyped-def]
+def mark_fill(s, i, stage, reference):  # type: ignore[no-untyped-def]
     """Mark instrument i at what is about to be traded at, unless the quote that is met has marked it."""
     if instrument_at(s, i)["kind"] != DataKind.QUOTES and stage != Stage.STANDING:
         set_mark(s, i, reference)
@@ -277,7 +277,7 @@ def _may_trade(s, o, maker, stage, reference, price, time):  # type: ignore[no-u
         refuse(s, o, time, Reason.WOULD_TAKE, NOTHING, NOTHING)
         return False
     if order["flags"] & SIZED_AT_FILL != 0 and left_for(instrument_at(s, order["symbol"]), order["side"], stage) != 0:
-        _mark_fill(s, order["symbol"], stage, reference)
+        mark_fill(s, order["symbol"], stage, reference)
         if not fix_size(s, o, price, time):
             return False
     return order["flags"] & REDUCE_ONLY == 0 or keep_to_position(s, o, time)
@@ -308,7 +308,7 @@ def execute(s, o, price, maker, stage, path, time):  # type: ignore[no-untyped-d
             return
         if lots == 0:
             return
-    _mark_fill(s, i, stage, reference)
+    mark_fill(s, i, stage, reference)
     lots = fund(s, o, time, lots, paid, maker, NO)
     if lots == 0:
         return
@@ -532,7 +532,7 @@ def match_lookahead(s):  # type: ignore[no-untyped-def]
         s["cursor"] = order["next"]
         bar = instrument_at(s, order["symbol"])
         alone = bar["kind"] == DataKind.BARS  # where there are quotes, they stand
-        if alone and bar["bar"] >= 0 and order["arrived_at"] == s["now"] and order["tried"] == 0 and order["flags"] & HELD == 0:
+        if alone and bar["bar"] >= 0 and order["arrived_at"] == s["now"] and order["tried"] == 0 and order["flags"] & APART == 0:
             if is_live(order) and not is_auction(order):
                 meet_point(s, o, bar["close"], Stage.CLOSE, BarPath.CLOSE_ONLY, s["now"])
         o = s["cursor"]

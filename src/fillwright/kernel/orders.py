@@ -9,6 +9,7 @@ from fillwright.kernel._codes import (
     CLOSING,
     ENGINE,
     HELD,
+    LEG,
     NOTHING,
     PENDING_CANCEL,
     PENDING_REPLACE,
@@ -178,8 +179,11 @@ def close_order(s, o, time):  # type: ignore[no-untyped-def]
     reserve(s, order, 0)
     instrument_at(s, order["symbol"])["live"] -= 1
     s["live"] -= 1
-    if order["flags"] & REDUCE_ONLY != 0:
-        s["reducing"] -= 1
+    if order["flags"] & (REDUCE_ONLY | LEG) != 0:
+        if order["flags"] & LEG != 0:
+            s["legs"] -= 1
+        else:
+            s["reducing"] -= 1
     if order["exit_reason"] == ExitReason.LIQUIDATION:
         s["liquidating"] -= 1
     if order["accepted"] != 0:
@@ -190,11 +194,13 @@ def close_order(s, o, time):  # type: ignore[no-untyped-def]
 
 @jit
 def end_order(s, o, event, time, reason, needed, had):  # type: ignore[no-untyped-def]
-    """End a live order without a fill; its child ends with it."""
+    """End a live order without a fill; what waits for it ends with it, and the other legs of its list."""
     close_order(s, o, time)
     emit_numbers(s, o, event, time, reason, needed, had)
     if order_at(s, o)["child"] >= 0:
         _end_children(s, o, time)
+    if order_at(s, o)["flags"] & LEG != 0:
+        _end_legs(s, o, time)
 
 
 @jit
@@ -262,47 +268,6 @@ def resize(s, o, quantity):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _awaits_entry(s, order):  # type: ignore[no-untyped-def]
-    """Whether an exit belongs to an entry that may fill again."""
-    return order["waits"] == FOLLOWS and is_live(order_at(s, order["parent_id"]))
-
-
-@jit
-def keep_to_position(s, o, time):  # type: ignore[no-untyped-def]
-    """A reduce-only order becomes no larger than the position that it can reduce. True if it may trade."""
-    order = order_at(s, o)
-    return cut_to(s, o, -order["side"] * book_at(s, order["strategy"] * s["n_instruments"] + order["symbol"])["position"], time)
-
-
-@jit
-def reducible(s, order):  # type: ignore[no-untyped-def]
-    """Lots of the position that live market orders other than this one leave for it to reduce; not positive where there are none."""
-    book = book_at(s, order["strategy"] * s["n_instruments"] + order["symbol"])
-    held = book["position"] + book["pending"]
-    if counts_as_pending(order):
-        held -= order["side"] * order["leaves_quantity"]
-    return -order["side"] * held
-
-
-@jit
-def cut_to(s, o, held, time):  # type: ignore[no-untyped-def]
-    """An order that only reduces becomes no larger than held lots. With none it ends; an exit whose entry lives is held again."""
-    order = order_at(s, o)
-    lots = order["leaves_quantity"]
-    if held <= 0:
-        if _awaits_entry(s, order):
-            order["flags"] |= HELD
-            emit_numbers(s, o, OrderEvent.HOLD, time, Reason.NOTHING_TO_REDUCE, lots, 0)
-        else:
-            end_order(s, o, OrderEvent.CANCEL, time, Reason.NOTHING_TO_REDUCE, lots, 0)
-        return False
-    if held < lots:
-        resize(s, o, order["cum_quantity"] + held)
-        emit_numbers(s, o, OrderEvent.SHRINK, time, Reason.SHRUNK_TO_POSITION, lots, held)
-    return True
-
-
-@jit
 def _end_quietly(s, o, time, reason):  # type: ignore[no-untyped-def]
     """Cancel a live order that another one has ended, on which nothing else hangs."""
     close_order(s, o, time)
@@ -329,6 +294,25 @@ def _end_children(s, o, time):  # type: ignore[no-untyped-def]
             if k == o:
                 return
         k = order_at(s, k)["sibling"]
+
+
+@jit
+def is_leg_of(s, k, first):  # type: ignore[no-untyped-def]
+    """Whether order k is one of the list whose first leg is given: they have consecutive numbers."""
+    return k < s["n_orders"] and order_at(s, k)["list_id"] == first
+
+
+@jit
+def _end_legs(s, o, time):  # type: ignore[no-untyped-def]
+    """Leg o has ended without a fill: so do the others, and what waits for them."""
+    first = order_at(s, o)["list_id"]
+    k = first
+    while is_leg_of(s, k, first):
+        if is_live(order_at(s, k)):
+            _end_quietly(s, k, time, Reason.LEG_ENDED)
+            if order_at(s, k)["child"] >= 0:
+                _end_children(s, k, time)
+        k += 1
 
 
 @jit
@@ -399,20 +383,6 @@ def settle_group(s, o, lots, time):  # type: ignore[no-untyped-def]
 
 
 @jit
-def keep_exits(s, o, time):  # type: ignore[no-untyped-def]
-    """A fill of order o has closed something: resting reduce-only orders of its book become no larger than what is left."""
-    order = order_at(s, o)
-    k = s["work_head"]
-    while k >= 0:
-        other = order_at(s, k)
-        following = other["next"]
-        same = other["symbol"] == order["symbol"] and other["strategy"] == order["strategy"]
-        if same and k != o and other["flags"] & (REDUCE_ONLY | HELD) == REDUCE_ONLY and is_live(other):
-            keep_to_position(s, k, time)
-        k = following
-
-
-@jit
 def reserve_rest(s, order):  # type: ignore[no-untyped-def]
     """Reserve what the order's leaves need, 0 where nothing is checked."""
     lots = order["leaves_quantity"]
@@ -427,9 +397,10 @@ def fund(s, o, time, lots, price, maker, hold):  # type: ignore[no-untyped-def]
     """Check funds for lots of order o; shrink or refuse it if they are short. Returns the lots that are funded, 0 if refused.
 
     The order's own reservation counts as free. With ``hold``, for all of an order that has none yet, what it needs is reserved.
+    Legs are funded as a list, by ``kernel.legs``.
     """
     order = order_at(s, o)
-    if not is_checked(s, order, lots):
+    if order["flags"] & LEG != 0 or not is_checked(s, order, lots):
         return lots
     short = goes_short(s, order, lots)
     if short:
@@ -521,6 +492,7 @@ def blank_order(s, strategy, i, side, quantity):  # type: ignore[no-untyped-def]
     order["size"] = quantity
     order["parent_id"] = -1
     order["oco_id"] = -1
+    order["list_id"] = -1
     order["position_id"] = -1
     order["rule_id"] = -1
     order["tag"] = -1

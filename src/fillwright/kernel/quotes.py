@@ -6,7 +6,7 @@ Rules: ``docs/execution_rules.md`` §4.
 from __future__ import annotations
 
 from fillwright.kernel._codes import (
-    HELD,
+    APART,
     NO,
     NOTHING,
     BarPath,
@@ -73,7 +73,7 @@ def meet_standing(s, time):  # type: ignore[no-untyped-def]
     while o >= 0:
         order = order_at(s, o)
         s["cursor"] = order["next"]
-        if order["tried"] == 0 and order["flags"] & HELD == 0 and is_live(order) and not is_auction(order):
+        if order["tried"] == 0 and order["flags"] & APART == 0 and is_live(order) and not is_auction(order):
             i = order["symbol"]
             if load_standing(s, i):
                 instrument = instrument_at(s, i)

@@ -71,13 +71,6 @@ def lots_for(s, i, worth, price, money):  # type: ignore[no-untyped-def]
 
 
 @jit
-def is_priced(s, i):  # type: ignore[no-untyped-def]
-    """Whether the instrument has a mark and its currency a rate."""
-    instrument = instrument_at(s, i)
-    return instrument["mark"] != 0 and currency_at(s, instrument["currency"])["rate"] != 0
-
-
-@jit
 def money_of(s, mode, size):  # type: ignore[no-untyped-def]
     """Account money that a size of that mode, not negative, means now."""
     if mode == SizeMode.WEIGHT or mode == SizeMode.TARGET_WEIGHT or mode >= SizeMode.RISK:

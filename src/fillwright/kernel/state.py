@@ -58,7 +58,7 @@ SCALARS = _record(
     "day_row",
     "quoted", "moments", "trigger", "mark_by", "max_age", "equity_every", "equity_next",
     # working list, queue, totals
-    "work_head", "work_tail", "cursor", "n_working", "priced", "live", "reducing", "liquidating",
+    "work_head", "work_tail", "cursor", "n_working", "priced", "live", "reducing", "legs", "liquidating",
     "open_lots", "intents", "no_change", "rules", "ambiguous",
     "peak", "trough", "drawdown", "drawdown_peak",
     # faults: whether there are any, chances in 10^-9, times in ns; events taken in, reports called with

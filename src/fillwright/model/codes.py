@@ -89,6 +89,7 @@ class OrderFlag(IntFlag):
     SIZED = 128
     ENGINE = 256
     SIZED_AT_FILL = 512
+    LEG = 1024
 
 
 class OrderEvent(IntEnum):
@@ -189,6 +190,7 @@ class Reason(IntEnum):
     AUCTION_OVER = 42
     OCO_FILLED = 43
     EXIT_FILLED = 44
+    LEG_ENDED = 45
     # changes
     SHRUNK_TO_CASH = 50
     SHRUNK_TO_MARGIN = 51

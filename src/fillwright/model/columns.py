@@ -126,6 +126,7 @@ ORDERS = Table(
         _c("size", "number", "input", "the given size: lots, money units or 10^-9 of equity, by size_mode"),
         _c("parent_id", "ref", "input", "order whose fill releases this one"),
         _c("oco_id", "ref", "input", "lowest order number of the one-cancels-other group"),
+        _c("list_id", "ref", "input", "lowest order number of the list of legs, which fill together or not at all, -1 = none"),
         _c("position_id", "ref", "input", "position of a hedging account"),
         _c("rule_id", "name", "input", "the user's rule, for duplicates and attribution"),
         _c("tag", "name", "input", "the user's note"),

@@ -17,9 +17,9 @@ from fillwright.config.policies import FixedSizing, NoSizing, ValueSizing
 from fillwright.config.rates import rate
 from fillwright.config.schema import Config
 from fillwright.errors import UsageError
-from fillwright.kernel import exits, guard, intake
+from fillwright.kernel import exits, guard, intake, leg_intake
 from fillwright.kernel.state import TICKET, State
-from fillwright.model.codes import Action, OrderType, SizeMode, TimeInForce, TradingState
+from fillwright.model.codes import Action, DataKind, OrderFlag, OrderType, SizeMode, TimeInForce, TradingState
 from fillwright.model.instrument import RATE_SCALE, Instrument
 from fillwright.model.lifecycle import TERMINAL
 from fillwright.model.order_terms import Terms, check_exits, distance, flags_of, is_plain, order_type, size_mode
@@ -44,6 +44,8 @@ _MARKET, _LIMIT, _STOP, _STOP_LIMIT = (
     int(kind) for kind in (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 )
 _UNITS, _TARGET_UNITS, _CLOSE = int(SizeMode.UNITS), int(SizeMode.TARGET_UNITS), int(SizeMode.CLOSE)
+_WAITS = (int(TimeInForce.DAY), int(TimeInForce.GTC), int(TimeInForce.IOC))
+"""Times in force of legs."""
 _AUCTIONS = (int(TimeInForce.OPG), int(TimeInForce.CLS))
 _PLAIN = (0,) * (len(TICKET) - TICKET.index("t_lot"))
 """The last fields of a ticket, of an order without rarer terms."""
@@ -249,6 +251,47 @@ class OrderManager:
                 )
         return len(numbers) == len(orders)
 
+    def legs(
+        self, quantities: Mapping[str, Number], *, tif: Tif | None = None, tag: str | None = None, rule_id: str | None = None
+    ) -> list[Order]:
+        """Market orders of two or more instruments that fill together, each in full, or not at all: buys of positive quantities, sells
+        of negative ones. Returns them in that order.
+
+        They fill at the first instant at which every instrument has a bar, or quotes stand, and offers the whole quantity. ``tif`` (DAY,
+        GTC, IOC) says how long they wait; IOC: for one such instant. If one is refused or ends, all do: it says why, the others
+        LEG_ENDED. They cannot be replaced. The instruments' data are of one kind: bars, quote bars or quotes.
+        """
+        life = self._tif if tif is None else tif_code(tif)
+        rows = [self._leg(symbol, quantity) for symbol, quantity in quantities.items()]
+        if len(rows) < 2:
+            raise UsageError(f"legs of {len(rows)} instruments", remedy="name two or more, or use self.buy and self.sell")
+        if life not in _WAITS:
+            raise UsageError(f"legs cannot have tif={TimeInForce(life).name!r}", remedy='tif="DAY", "GTC" or "IOC"')
+        kinds = sorted({DataKind(int(self.state.instruments[row[0]]["kind"])) for row in rows})
+        if len(kinds) > 1 or kinds[0] == DataKind.PRINTS:
+            raise UsageError(
+                f"legs on {' and '.join(kind.name.lower().replace('_', ' ') for kind in kinds)}",
+                remedy="give instruments whose orders trade on one kind of data: bars, quote bars or quotes",
+            )
+        rule = -1 if rule_id is None else self._code(1, rule_id)
+        note = -1 if tag is None else self._code(0, tag)
+        _PACK(self._buffer, 0, 0, 0, 0, 0, _MARKET, life, 0, 0, 0, rule, note, 0, 0, *_PLAIN)
+        cells = np.array(rows, np.int64)
+        first = leg_intake.submit_legs(self._address, cells.ctypes.data, len(rows))
+        while first == intake.NO_ROOM:
+            self.state.scalars["room"] = max(int(self.state.scalars["room"]), 3 * len(rows))
+            self.state.grow()
+            first = leg_intake.submit_legs(self._address, cells.ctypes.data, len(rows))
+        return [Order(self, int(first) + k) for k in range(len(rows))]
+
+    def _leg(self, symbol: str, quantity: Number) -> tuple[int, int, int]:
+        """(instrument, side, lots) of one leg."""
+        i = self._instrument(symbol)
+        lots = to_lots(quantity, self._lot_scale[i])
+        if not (quantity > 0 or quantity < 0):
+            raise UsageError(f"a leg of {quantity} {symbol}", remedy="positive quantities buy, negative ones sell")
+        return i, 1 if quantity > 0 else -1, abs(lots)
+
     def replace(
         self, order: Order, *, quantity: Number | None = None, limit: Number | None = None, stop: Number | None = None,
         trail: Number | str | None = None,
@@ -258,6 +301,8 @@ class OrderManager:
         With a new distance the stop begins anew, that far from the last price.
         """
         i = order._field("symbol")
+        if order.flags & OrderFlag.LEG:
+            raise UsageError(f"order {order.id} is a leg and cannot be replaced", remedy="cancel it, and give all legs anew")
         lots = 0 if quantity is None else positive(to_lots(quantity, self._lot_scale[i]), "quantity", quantity)
         prices = [self._price(i, price, name) for price, name in ((limit, "limit"), (stop, "stop"))]
         away = (0, 0) if trail is None else distance(trail, self._price_scale[i])

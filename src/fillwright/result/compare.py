@@ -30,8 +30,8 @@ LABELS = ("strategy", "rule_id", "rule_id_entry", "rule_id_exit", "tag", "intent
 """Columns that name things. Runs that differ in nothing else took the same decisions under other names."""
 
 DECISION = (
-    "order_id", "symbol", "side", "type", "tif", "size_mode", "size", "parent_id", "oco_id", "decided_at", "sent_at", "expire_at",
-    "decision_price", "lot_id",
+    "order_id", "symbol", "side", "type", "tif", "size_mode", "size", "parent_id", "oco_id", "list_id", "decided_at", "sent_at",
+    "expire_at", "decision_price", "lot_id",
 )  # fmt: skip
 """What an order was from the start; the rest of its row is how it ended, which its events tell at their time."""
 

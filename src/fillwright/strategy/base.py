@@ -258,6 +258,12 @@ class Strategy:
         """One cancels the other: see :meth:`OrderManager.oco`."""
         return self._orders.oco(*orders)
 
+    def legs(
+        self, quantities: Mapping[str, Number], *, tif: Tif | None = None, tag: str | None = None, rule_id: str | None = None
+    ) -> list[Order]:
+        """Orders of several instruments that fill together or not at all: see :meth:`OrderManager.legs`."""
+        return self._orders.legs(quantities, tif=tif, tag=tag, rule_id=rule_id)
+
     def cancel_all(self, symbol: str | None = None, *, side: Literal["buy", "sell"] | None = None, tag: str | None = None) -> int:
         """Ask for the cancel of every live order (of a symbol, of a side, with a tag)."""
         return self._orders.cancel_all(symbol, side=side, tag=tag)

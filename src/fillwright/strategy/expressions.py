@@ -56,6 +56,7 @@ _INSTEAD = {
     "trading_state": "the trading state is known in Python: leave @fw.compiled out",
     "set_trading_state": "the trading state is switched from Python: leave @fw.compiled out",
     "orders": "keep the number of an order, self.order = self.buy(...).id, or write self.cancel_all(symbol)",
+    "legs": "legs are given in Python: leave @fw.compiled out",
     "targets": "write self.target(symbol, quantity) for each",
     "target_weights": "write self.target_weight(symbol, weight) for each",
     "params": "write self.name of the parameter",

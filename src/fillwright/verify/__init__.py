@@ -19,6 +19,7 @@ from fillwright.verify.equity import check_equity
 from fillwright.verify.hashes import check_hashes
 from fillwright.verify.imported import check_imported
 from fillwright.verify.ledger import book, check_ledger
+from fillwright.verify.legs import check_legs
 from fillwright.verify.lifecycle import ENDED
 from fillwright.verify.links import check_links
 from fillwright.verify.market import HELD_AGAINST_DATA, check_data
@@ -75,6 +76,7 @@ def _recompute(base: Path, market: MarketData | None) -> Audit:
             audit.notes += check_imported(audit)
             return audit
         check_links(audit)
+        check_legs(audit)
         ledger = book(folder)
         check_ledger(audit, ledger)
         check_orders(audit, ledger.notional, np.array(ledger.price, np.int64))
