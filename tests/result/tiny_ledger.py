@@ -117,8 +117,8 @@ class Tiny:
         number = len(self.orders)
         row = {column.name: 0 for column in TABLES[0].columns}
         row |= {"order_id": number, "intent_id": number, "strategy": strategy, "symbol": symbol, "side": side,
-                "type": 1, "tif": 1, "size_mode": 1, "size": quantity, "parent_id": -1, "oco_id": -1, "list_id": -1, "position_id": -1,
-                "rule_id": -1, "tag": -1, "decided_at": instant, "sent_at": instant, "arrived_at": instant,
+                "type": 1, "tif": 1, "size_mode": 1, "size": quantity, "parent_id": -1, "oco_id": -1, "list_id": -1,
+                "position_id": -1, "rule_id": -1, "tag": -1, "decided_at": instant, "sent_at": instant, "arrived_at": instant,
                 "quantity": quantity, "exit_reason": int(ExitReason.SIGNAL), "queue_ahead": -1, "next": -1, "prev": -1,
                 "child": -1, "lot_id": self._name_a_lot(number, strategy, symbol, side)}  # fmt: skip
         feed = self.market.execution_feed(symbol)
