@@ -33,7 +33,8 @@ from reference.engine import run
 from reference.scenario import Journal, Scenario, as_python
 from strategies import random_scenario, scenarios
 
-SEEDS = range(300)
+SEEDS = (*range(300), 457, 545)
+"""The last ones have an exit that fills before its entry is done, which few have."""
 NEVER = {  # rules that do not exist yet
     OrderEvent.SUSPEND, OrderEvent.RESUME, OrderEvent.DONE_FOR_DAY, OrderEvent.LOSE, OrderEvent.BUST,
     OrderEvent.BUST_ALL, OrderEvent.RESUME_PART,
