@@ -166,7 +166,7 @@ def test_what_the_kernel_writes_is_possible() -> None:
 @pytest.mark.slow
 def test_every_move_is_made_by_the_kernel_or_only_by_live_brokers() -> None:
     made = set()
-    for journal in runs(range(12, 80)):
+    for journal in runs(range(12, 130)):
         made |= walk(journal.order_events) | walk_known(journal)
     for situation in (*ALL, *FAULTY):
         made |= walk(situation.play().record.tables["order_events"])
