@@ -12,7 +12,7 @@ from coordinator.worlds import Alternate, fingerprint, minutes, python
 from fillwright.coordinator import runner
 from fillwright.coordinator.memory import lay_out
 from fillwright.kernel import state as kernel_state
-from fillwright.kernel.state import BOUNDED, GROWING, OF_REPORTS, State
+from fillwright.kernel.state import BOUNDED, GROWING, OF_REPORTS, SWITCHES_AT_ONCE, State
 from oracle import harness
 from strategies import faulty_scenario, random_scenario
 
@@ -36,7 +36,7 @@ def stingy(monkeypatch: pytest.MonkeyPatch) -> None:
             name: int(self.scalars[f"n_{name}"]) + int(extra)
             for name, extra in zip(BOUNDED, kernel_state.needs(self.scalars), strict=True)
         }
-        take(self, wanted)
+        take(self, wanted | {"switches": int(self.scalars["n_switches"]) + SWITCHES_AT_ONCE})
         if self.scalars["faults"]:
             take(self, dict(zip(OF_REPORTS, kernel_state.report_needs(self.scalars), strict=True)))
 
