@@ -24,6 +24,7 @@ class Planted(Folder):
     def __init__(self, **tables: dict[str, list[Any]]) -> None:
         self.currencies, self.instruments = CURRENCIES, INSTRUMENTS
         self.lots, self.grouping, self.cash, self._symbols = "fifo", "lot", {}, {}
+        self.equity_every = 0
         self.symbol_index = {instrument.symbol: i for i, instrument in enumerate(INSTRUMENTS)}
         self.currency_index = {currency.code: i for i, currency in enumerate(CURRENCIES)}
         self.sheets = {name: sheet(name, columns) for name, columns in tables.items()}
