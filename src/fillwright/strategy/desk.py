@@ -497,8 +497,9 @@ class Desk:
         scales = self._scales()
         if hasattr(strategy, "on_order"):
             strategy.on_order(Order(self._manager, number), View(ORDER_EVENTS, record, names, scales, symbol))
-        if int(record["event"]) in _FILL_EVENTS and hasattr(strategy, "on_fill"):
-            strategy.on_fill(View(FILLS, self.state.tables["fills"][int(record["fill_id"])], names, scales, symbol))
+        fill_id = int(record["fill_id"])  # the broker's answer to a question may be FILLED, and names no fill
+        if int(record["event"]) in _FILL_EVENTS and fill_id >= 0 and hasattr(strategy, "on_fill"):
+            strategy.on_fill(View(FILLS, self.state.tables["fills"][fill_id], names, scales, symbol))
         if self._trades is not None:
             for news in self._trades.see(self.state.tables, first, last):
                 callback = getattr(strategy, f"on_{TRADE_KINDS[int(news['event'])]}", None)
