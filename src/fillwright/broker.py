@@ -45,6 +45,10 @@ class FaultTerms:
     lost_ack: int = 0
     duplicate: int = 0
     reorder: int = 0
+    bust: int = 0
+    correct: int = 0
+    bust_after: int = 3_600_000_000_000
+    correct_by: int = 1
     outage: int = 0
     outage_length: int = 3_600_000_000_000
     outages: tuple[tuple[str, str], ...] = ()
@@ -60,6 +64,8 @@ class FaultTerms:
             self.lost_ack,
             self.duplicate,
             self.reorder,
+            self.bust,
+            self.correct,
         )
         return any((*chances, self.outage, self.outages))
 
@@ -218,6 +224,10 @@ def _faults(faults: Faults) -> FaultTerms:
         lost_ack=chance("lost_ack"),
         duplicate=chance("duplicate_report"),
         reorder=chance("reorder_reports"),
+        bust=chance("bust"),
+        correct=chance("correct"),
+        bust_after=int(faults.bust_after),
+        correct_by=faults.correct_by,
         outage=chance("outage"),
         outage_length=int(faults.outage_length),
         outages=tuple((outage.start, outage.end) for outage in faults.outages),

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import model_validator
 
 from fillwright.config import problems
-from fillwright.config.fields import Chance, Duration, When
+from fillwright.config.fields import Chance, Duration, PositiveWhole, When
 from fillwright.config.section import Section, leaf
 
 MOST_OUTAGE = Decimal("0.9")
@@ -42,6 +42,10 @@ class Faults(Section):
     reorder_reports: Chance = leaf(
         "Chance that a report comes one instant later, behind those of what happened next.", Decimal(0), unit="fraction"
     )
+    bust: Chance = leaf("Chance that the broker undoes a fill afterwards.", Decimal(0), unit="fraction")
+    correct: Chance = leaf("Chance that the broker corrects the price of a fill afterwards.", Decimal(0), unit="fraction")
+    bust_after: Duration = leaf("How long after the fill it does either.", "1h", unit="duration")
+    correct_by: PositiveWhole = leaf("A corrected price moves by up to so many ticks, for or against the order.", 1, unit="ticks")
     outage: Chance = leaf("Chance of an outage in each interval of outage_length; at most 0.9.", Decimal(0), unit="fraction")
     outage_length: Duration = leaf("Length of these intervals, which outages fill.", "1h", unit="duration")
     outages: tuple[Outage, ...] = leaf(

@@ -100,7 +100,7 @@ def _lay_out_faults(state: State, market: Market, terms: Terms) -> None:
     s, faults = state.scalars, terms.faults
     s["faults"] = int(faults.any)
     for name in ("f_reject", "f_reject_cancel", "f_reject_replace", "f_late_ack", "f_late_by", "f_lost_ack", "f_duplicate", "f_reorder",
-                 "f_outage", "f_outage_length"):  # fmt: skip
+                 "f_bust", "f_correct", "f_bust_after", "f_correct_by", "f_outage", "f_outage_length"):  # fmt: skip
         s[name] = getattr(faults, name.removeprefix("f_"))
     zone = market.instruments[0].timezone
     windows = np.array([(_moment(start, zone, 0), _moment(end, zone, 1)) for start, end in faults.outages], np.int64)

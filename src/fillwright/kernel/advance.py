@@ -19,6 +19,7 @@ from fillwright.kernel._codes import (
 )
 from fillwright.kernel._jit import entry, jit, prefetch
 from fillwright.kernel.arrivals import end_all, expire_day, expire_gtd, process_arrivals
+from fillwright.kernel.busts import undo_due
 from fillwright.kernel.digest import fold_journal
 from fillwright.kernel.fixed import muldiv
 from fillwright.kernel.guard import has_room_to_switch, watch_losses
@@ -314,6 +315,8 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
         executed = _trade(s, first, last, always) if busy else _mark_closes(s, first, last)
         if several:
             _update_rates(s)
+        if faulty:
+            undo_due(s)
         if margin and (several or currency_at(s, 0)["gross"] != 0):
             _check_margin(s)
         if guarded and executed > 0:

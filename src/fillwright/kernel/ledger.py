@@ -134,7 +134,11 @@ def _chosen_lot(s, book, fill):  # type: ignore[no-untyped-def]
 
 @jit
 def _next_lot(s, book, fill):  # type: ignore[no-untyped-def]
-    """The open lot that a fill takes next, -1 where there is none."""
+    """The open lot that a fill takes next, -1 where there is none: first the one of a fill that it undoes."""
+    if fill["exec_ref_id"] >= 0:
+        own = fill_at(s, fill["exec_ref_id"])["lot_id"]
+        if own >= 0 and lot_at(s, own)["remaining"] > 0:
+            return own
     if s["lots_method"] > Lots.AVERAGE:
         return _chosen_lot(s, book, fill)
     return book["tail"] if s["lots_method"] == Lots.LIFO else book["head"]

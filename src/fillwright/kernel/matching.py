@@ -238,6 +238,7 @@ def _write_fill(s, o, lots, reference, spread, slip, limited, rounded, maker, le
     fee = charged(bar, total, order["fee"])
     fill["fill_id"] = f
     fill["order_id"] = o
+    fill["exec_ref_id"] = -1
     fill["strategy"] = order["strategy"]
     fill["symbol"] = order["symbol"]
     fill["side"] = order["side"]

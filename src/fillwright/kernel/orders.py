@@ -282,8 +282,8 @@ def _end_children(s, o, time):  # type: ignore[no-untyped-def]
     k = order_at(s, o)["child"]
     while k >= 0:
         order = order_at(s, k)
-        follows = order["waits"] == FOLLOWS and order["flags"] & HELD == 0
-        stays = follows and order_at(s, order["parent_id"])["cum_quantity"] > 0
+        free = order["flags"] & HELD == 0
+        stays = free and (order["waits"] == AFTER or order_at(s, order["parent_id"])["cum_quantity"] > 0)
         if is_live(order) and not stays:
             _end_quietly(s, k, time, Reason.PARENT_ENDED)
             if order["child"] >= 0:
@@ -460,7 +460,8 @@ def release_children(s, o, lots, time):  # type: ignore[no-untyped-def]
         return
     while k >= 0:
         order = order_at(s, k)
-        if order["waits"] != FOLLOWS and order["accepted"] != 0 and is_live(order):
+        held = order["flags"] & HELD != 0  # one that was released once stays so, also if its parent is filled a second time
+        if order["waits"] != FOLLOWS and order["accepted"] != 0 and held and is_live(order):
             release(s, k, time)
         k = order["sibling"]
 

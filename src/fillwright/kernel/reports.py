@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from fillwright.kernel._codes import ENGINE, NO, NOTHING, YES, OrderEvent, OrderStatus, Reason, ReportKind
 from fillwright.kernel._jit import entry, jit
+from fillwright.kernel.busts import is_bust, mark_fill
 from fillwright.kernel.faults import DUPLICATE, LATE, LOST, REORDER, after_outages, delay, happens
 from fillwright.kernel.orders import is_live
 from fillwright.kernel.state import (
@@ -140,8 +141,9 @@ def _hear(s, row):  # type: ignore[no-untyped-def]
         return
     heard["times"] = 1
     if event["fill_id"] >= 0:
-        told["cum"] += fill_at(s, event["fill_id"])["quantity"]
-        told["notional"] += fill_at(s, event["fill_id"])["notional"]
+        sign = -1 if is_bust(event["event"]) else 1
+        told["cum"] += sign * fill_at(s, event["fill_id"])["quantity"]
+        told["notional"] += sign * fill_at(s, event["fill_id"])["notional"]
     answer = _answers(event)
     if answer == 2 and told["cancels"] > 0:
         told["cancels"] -= 1
@@ -179,6 +181,16 @@ def _post(s, row, o, due, answer):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _reported_before(s, event):  # type: ignore[no-untyped-def]
+    """When the report comes that this one of a fill must not overtake: of the fill undone, of the one that undoes; else 0."""
+    f = event["fill_id"]
+    undone = fill_at(s, f)["exec_ref_id"]
+    if undone < 0:
+        return 0
+    return fill_at(s, undone if is_bust(event["event"]) else f - 1)["reported_at"]
+
+
+@jit
 def _send(s, row):  # type: ignore[no-untyped-def]
     """The broker reports an event; faults decide when that comes, and how often. The engine's own orders have none."""
     event = order_event_at(s, row)
@@ -196,10 +208,13 @@ def _send(s, row):  # type: ignore[no-untyped-def]
             due = after_outages(s, now + s["f_late_by"])
         elif happens(s, REORDER, o, step, s["f_reorder"]):
             due = after_outages(s, now + 1)
+    if event["fill_id"] >= 0:
+        due = max(due, _reported_before(s, event))
+        fill_at(s, event["fill_id"])["reported_at"] = due
+        if faulty:
+            mark_fill(s, event, row, step)
     _post(s, row, o, due, answer)
     event["reported_at"] = 0 if due == NEVER else due
-    if event["fill_id"] >= 0:
-        fill_at(s, event["fill_id"])["reported_at"] = due
     if faulty and due != NEVER and happens(s, DUPLICATE, o, step, s["f_duplicate"]):
         _post(s, row, o, after_outages(s, due + 1), NOTHING)
 

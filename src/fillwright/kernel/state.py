@@ -23,7 +23,7 @@ def _record(*names: str) -> np.dtype[np.void]:
 BOUNDED = ("orders", "order_events", "fills", "entries", "lot_closes", "lots", "commands")
 """Tables that grow by what one instant may write, see :func:`needs`."""
 
-OF_REPORTS = ("told", "heard", "mail", "reports")
+OF_REPORTS = ("told", "heard", "mail", "reports", "marked")
 """Tables that only runs with faults write; they grow with orders and their events."""
 
 GROWING = (*BOUNDED, *OF_REPORTS, "switches")
@@ -64,6 +64,7 @@ SCALARS = _record(
     # faults: whether there are any, chances in 10^-9, times in ns; events taken in, reports called with
     "faults", "f_reject", "f_reject_cancel", "f_reject_replace", "f_late_ack", "f_late_by", "f_lost_ack", "f_duplicate", "f_reorder",
     "f_outage", "f_outage_length", "outages", "n_outages", "ask_after", "taken", "report_read",
+    "f_bust", "f_correct", "f_bust_after", "f_correct_by", "marked_read",
 )  # fmt: skip
 
 INSTRUMENT = _record(
@@ -95,6 +96,8 @@ TOLD = _record(
 unanswered, how many cancels and replaces are, since when, and when the broker was asked (0 = it was not). Beside that ``last``, the last
 event that there is, and counts: its events, commands that have arrived, cancels on their way."""
 HEARD = _record("times")
+MARKED = _record("event", "due", "shift")
+"""A fill that is to be undone, the one that the event has; its price then moves by ``shift`` ticks, 0 = it is undone for good."""
 MAIL = _record("event", "order", "due", "answer")
 """A report on its way: ``due`` is NEVER for one that was lost; ``answer`` is 1 for the first report of an answer."""
 NEVER = 1 << 62
@@ -113,7 +116,7 @@ JOURNAL = ("order_events", "fills", "entries", "lot_closes")
 """Tables that only ever grow and are folded into the fingerprint as they do, in the order of their digests."""
 
 _TABLE_DTYPES: dict[str, np.dtype[np.void]] = {t.name: t.packed for t in columns.TABLES} | {
-    "commands": COMMAND, "told": TOLD, "heard": HEARD, "mail": MAIL,
+    "commands": COMMAND, "told": TOLD, "heard": HEARD, "mail": MAIL, "marked": MARKED,
 }  # fmt: skip
 
 # What advance returns, and faults that end a run.
@@ -137,6 +140,7 @@ _command_row = row_of(COMMAND)
 _told_row = row_of(TOLD)
 _heard_row = row_of(HEARD)
 _mail_row = row_of(MAIL)
+_marked_row = row_of(MARKED)
 _report_row = row_of(columns.REPORTS.packed)
 _switch_row = row_of(columns.SWITCHES.packed)
 _instrument_row = row_of(INSTRUMENT)
@@ -253,6 +257,12 @@ def mail_at(s, k):  # type: ignore[no-untyped-def]
 
 
 @jit
+def marked_at(s, k):  # type: ignore[no-untyped-def]
+    """Fill k of those that are to be undone."""
+    return _marked_row(s["marked"], s["marked_cap"], k)
+
+
+@jit
 def report_at(s, k):  # type: ignore[no-untyped-def]
     """Report k."""
     return _report_row(s["reports"], s["reports_cap"], k)
@@ -351,7 +361,7 @@ class State:
         s["cursor"] = NO_WALK
         # An order every 16 bars fits at first: memory that nothing is written to costs nothing, a copy does.
         expected = bars // 16
-        for name, per_order in zip(GROWING, (1, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0), strict=True):
+        for name, per_order in zip(GROWING, (1, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0), strict=True):
             self._allocate(name, 64 + per_order * expected)
         self.grow()
 
@@ -427,14 +437,16 @@ def report_needs(s):  # type: ignore[no-untyped-def]
     """
     fresh = s["order_events_cap"] - s["taken"]
     mail = s["n_mail"] + 2 * fresh
-    return s["orders_cap"], s["order_events_cap"], mail, s["n_reports"] + fresh + 3 * mail + 2 * s["commands_cap"]
+    reports = s["n_reports"] + fresh + 3 * mail + 2 * s["commands_cap"]
+    return s["orders_cap"], s["order_events_cap"], mail, reports, s["fills_cap"]
 
 
 @jit
 def has_room_to_report(s):  # type: ignore[no-untyped-def]
     """Whether the reports of one more instant fit into their tables."""
-    told, heard, mail, reports = report_needs(s)
-    return told <= s["told_cap"] and heard <= s["heard_cap"] and mail <= s["mail_cap"] and reports <= s["reports_cap"]
+    told, heard, mail, reports, marked = report_needs(s)
+    fits = told <= s["told_cap"] and heard <= s["heard_cap"] and mail <= s["mail_cap"]
+    return fits and reports <= s["reports_cap"] and marked <= s["marked_cap"]
 
 
 @jit

@@ -274,7 +274,10 @@ class FillWhen(IntEnum):
 
 
 class Stage(IntEnum):
-    """Where on the path of a bar something happened; or at a quote as it came, at the one that stood, or at a print."""
+    """Where on the path of a bar something happened; or at a quote as it came, at the one that stood, or at a print.
+
+    BOOKS is at no place of the market: the broker undoes a fill or corrects its price.
+    """
 
     OPEN = 0
     FIRST = 1
@@ -284,6 +287,7 @@ class Stage(IntEnum):
     QUOTE = 5
     STANDING = 6
     PRINT = 7
+    BOOKS = 8
 
 
 class DataKind(IntEnum):
@@ -415,6 +419,7 @@ class ExitReason(IntEnum):
     LIQUIDATION = 8
     CORPORATE_ACTION = 9
     RISK_LIMIT = 10
+    BUST = 11
 
 
 class TradeGrouping(IntEnum):
