@@ -14,7 +14,7 @@ import pytest
 from fillwright.config.folders import data_folder
 from fillwright.errors import ConfigError
 
-ANNOUNCED = "compiling the kernel, once on this machine: this takes about a minute\n"
+ANNOUNCED = "compiling the kernel, once on this machine: this takes about half a minute\n"
 
 
 def python(root: Path, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -34,7 +34,9 @@ def stingy(monkeypatch: pytest.MonkeyPatch) -> None:
     def grow(self: State) -> None:
         wanted = {
             name: int(self.scalars[f"n_{name}"]) + int(extra)
-            for name, extra in zip(BOUNDED, kernel_state.needs(self.scalars), strict=True)
+            for name, extra in zip(
+                BOUNDED, kernel_state.needs(self.scalars, self.scalars["live"] + self.scalars["room"]), strict=True
+            )
         }
         take(self, wanted | {"switches": int(self.scalars["n_switches"]) + SWITCHES_AT_ONCE})
         if self.scalars["faults"]:

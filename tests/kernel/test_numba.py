@@ -221,3 +221,36 @@ def test_helpers_are_compiled_once_for_all_whole_numbers() -> None:
     rows = np.array([(-128, 2**31 - 1, 2**40)], row)
     assert total(rows[0]) == -128 + 2**31 - 1 + 7 + 2**40 - 128
     assert helper.signatures == [(types.int64, types.int64)]
+
+
+def test_helpers_are_linked_into_what_calls_them_and_are_no_machine_code_of_their_own() -> None:
+    """Two helpers that share a third: linked from a user's function, which brings nothing of ours along, and called from Python."""
+
+    @_jit.jit
+    def third(a):  # type: ignore[no-untyped-def]
+        return a * 3
+
+    @_jit.jit
+    def left(a):  # type: ignore[no-untyped-def]
+        return third(a) + 1
+
+    @_jit.jit
+    def right(a):  # type: ignore[no-untyped-def]
+        return third(left(a)) + 2
+
+    @numba.njit
+    def user(a):  # type: ignore[no-untyped-def]
+        return left(a) * right(a)
+
+    assert user(2) == 7 * 23
+    for helper in (third, left, right):
+        (compiled,) = helper.overloads.values()
+        assert not _engine_knows(compiled)
+    (compiled,) = user.overloads.values()
+    assert _engine_knows(compiled)
+    assert right(2) == 23
+
+
+def _engine_knows(compiled: Any) -> bool:
+    """Whether a compiled function is machine code that can be called."""
+    return bool(compiled.library.codegen._engine.is_symbol_defined(compiled.fndesc.mangled_name))

@@ -46,7 +46,7 @@ def environment() -> dict[str, Any]:
 def environment_text(facts: dict[str, Any]) -> str:
     """The same for people."""
     kernel = facts["kernel"]
-    state = "compiled" if kernel["compiled"] else "not compiled yet: the first run takes about a minute longer"
+    state = "compiled" if kernel["compiled"] else "not compiled yet: the first run takes about half a minute longer"
     if not kernel["compiling"]:
         state = "switched off (NUMBA_DISABLE_JIT): everything runs as plain Python, slowly"
     lines = [

@@ -24,6 +24,8 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
+from fillwright.kernel._library import ENTRY, HELPER
+
 JIT_OFF = bool(numba.config.DISABLE_JIT)
 """True under NUMBA_DISABLE_JIT=1: everything runs as plain Python on the same records."""
 
@@ -61,7 +63,7 @@ _CACHE = cache_folder()
 
 if not JIT_OFF and next(_CACHE.glob("*/advance.advance-*.nbi"), None) is None:
     # Said before the silence begins. Where logging is not set up, a warning is one bare line on stderr.
-    logging.getLogger("fillwright").warning("compiling the kernel, once on this machine: this takes about a minute")
+    logging.getLogger("fillwright").warning("compiling the kernel, once on this machine: this takes about half a minute")
 
 
 def _widened(kind: Any) -> Any:
@@ -69,15 +71,28 @@ def _widened(kind: Any) -> Any:
     return types.int64 if isinstance(kind, types.Integer) and kind.signed else kind
 
 
+def _helper(function: Callable[..., Any]) -> Any:
+    compiled: Any = numba.njit(
+        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=HELPER
+    )(function)
+
+    def add_overload(result: Any) -> None:  # not to the table that Numba has of machine code
+        compiled.overloads[tuple(result.signature.args)] = result
+
+    compiled.add_overload = add_overload
+    return compiled
+
+
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """A helper of the kernel: compiled when an entry first needs it, linked into that entry.
 
     Constants and narrow integers are handed to it as int64: else the compiler would make a copy for each kind of argument.
     """
-    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
-    if not JIT_OFF:
-        resolve = compiled.get_call_template
-        compiled.get_call_template = lambda args, kws: resolve(tuple(map(_widened, args)), kws)
+    if JIT_OFF:
+        return function
+    compiled = _helper(function)
+    resolve = compiled.get_call_template
+    compiled.get_call_template = lambda args, kws: resolve(tuple(map(_widened, args)), kws)
     return cast(Callable[..., Any], compiled)
 
 
@@ -90,7 +105,8 @@ def entry(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         before = numba.config.CACHE_DIR
         numba.config.CACHE_DIR = str(_CACHE)
         try:
-            compiled: Callable[..., Any] = numba.njit(signature, nogil=True, error_model="numpy", cache=True)(function)
+            compile_it = numba.njit(signature, nogil=True, error_model="numpy", cache=True, pipeline_class=ENTRY)
+            compiled: Callable[..., Any] = compile_it(function)
         finally:
             numba.config.CACHE_DIR = before
         return compiled
@@ -117,7 +133,7 @@ def view_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
 
         return plain
 
-    @numba.njit(nogil=True)
+    @_helper
     def view(address, length):  # type: ignore[no-untyped-def]
         return carray(_pointer(address), length, dtype)
 
@@ -152,7 +168,7 @@ def row_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
 
         return record(types.int64, types.int64), codegen
 
-    @numba.njit(nogil=True)
+    @_helper
     def row(address, length, index):  # type: ignore[no-untyped-def]
         return place(address, index)
 
@@ -180,7 +196,7 @@ def word_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
 
         return word(types.int64, types.int64), codegen
 
-    @numba.njit(nogil=True)
+    @_helper
     def element(address, length, index):  # type: ignore[no-untyped-def]
         return load(address, index)
 
@@ -209,7 +225,7 @@ def storing(dtype: np.dtype[Any]) -> Callable[..., Any]:
 
         return types.void(types.int64, types.int64, word), codegen
 
-    @numba.njit(nogil=True)
+    @_helper
     def store(address, length, index, value):  # type: ignore[no-untyped-def]
         put(address, index, value)
 
@@ -246,7 +262,7 @@ def next_row(dtype: np.dtype[Any]) -> Callable[..., Any]:
     if JIT_OFF:
         return lambda address, index: None
 
-    @numba.njit(nogil=True)
+    @_helper
     def ahead(address, index):  # type: ignore[no-untyped-def]
         start = address + index * size
         for line in lines:

@@ -64,7 +64,7 @@ def is_bust(event):  # type: ignore[no-untyped-def]
 
 @jit
 def mark_fill(s, event, row, step):  # type: ignore[no-untyped-def]
-    """Draw whether the fill of event number ``row``, the order's ``step``-th, is to be undone or corrected; if so it is put in the queue."""
+    """Draw whether the fill of event number ``row``, the order's ``step``-th, is to be undone or corrected; if so it is queued."""
     o = event["order_id"]
     if is_bust(event["event"]) or order_at(s, o)["flags"] & LEG != 0:
         return

@@ -384,7 +384,7 @@ class State:
     def grow(self) -> None:
         """Give every table head-room for the next instants: at least what :func:`has_room` asks for, and as much again."""
         s = self.scalars
-        need = needs(s)
+        need = needs(s, s["live"] + s["room"])
         for name, extra in zip(BOUNDED, need, strict=True):
             wanted = int(s[f"n_{name}"]) + int(extra)
             if wanted > int(s[f"{name}_cap"]):
@@ -406,15 +406,8 @@ class State:
         return self.tables[name][: int(self.scalars[f"n_{name}"])]
 
 
-@jit
-def needs(s):  # type: ignore[no-untyped-def]
-    """Rows that one more instant may write to each table of GROWING, at most."""
-    return _needs_of(s, s["live"] + s["room"])
-
-
-@jit
-def _needs_of(s, live):  # type: ignore[no-untyped-def]
-    """Rows that one instant with so many live orders may write to each table of GROWING, at most.
+def needs(s: Any, live: Any) -> Any:
+    """Rows that one instant with so many live orders may write to each table of BOUNDED, at most.
 
     An order may meet the quote that stands, a print and the quote that comes, all at one instant.
     """
@@ -422,14 +415,16 @@ def _needs_of(s, live):  # type: ignore[no-untyped-def]
     return (live, 10 * fills, fills, fills, s["open_lots"] + 2 * fills, fills, 2 * live)
 
 
+_needs = jit(needs)
+
+
 @jit
 def has_room(s):  # type: ignore[no-untyped-def]
     """Whether one more instant fits into every table."""
-    return _fits(s, needs(s))
+    return _fits(s, _needs(s, s["live"] + s["room"]))
 
 
-@jit
-def report_needs(s):  # type: ignore[no-untyped-def]
+def report_needs(s: Any) -> Any:
     """Rows that each table of OF_REPORTS must have for one more instant.
 
     An event is one entry of the log, or a report that comes and perhaps comes again; each report or command that is on its way may
@@ -441,10 +436,13 @@ def report_needs(s):  # type: ignore[no-untyped-def]
     return s["orders_cap"], s["order_events_cap"], mail, reports, s["fills_cap"]
 
 
+_report_needs = jit(report_needs)
+
+
 @jit
 def has_room_to_report(s):  # type: ignore[no-untyped-def]
     """Whether the reports of one more instant fit into their tables."""
-    told, heard, mail, reports, marked = report_needs(s)
+    told, heard, mail, reports, marked = _report_needs(s)
     fits = told <= s["told_cap"] and heard <= s["heard_cap"] and mail <= s["mail_cap"]
     return fits and reports <= s["reports_cap"] and marked <= s["marked_cap"]
 
@@ -452,7 +450,7 @@ def has_room_to_report(s):  # type: ignore[no-untyped-def]
 @jit
 def has_room_to_trade(s, orders):  # type: ignore[no-untyped-def]
     """Whether what so many orders more may do at this instant, where they meet quotes at once, fits into every table."""
-    return s["quoted"] == 0 or _fits(s, _needs_of(s, s["live"] + orders))
+    return s["quoted"] == 0 or _fits(s, _needs(s, s["live"] + orders))
 
 
 @jit
