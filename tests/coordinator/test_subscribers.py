@@ -155,6 +155,12 @@ def test_what_is_no_market() -> None:
         fw.run(Alternate(), "SPY.csv")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("keywords", [{}, {"cash": 1000}])
+def test_what_is_no_configuration(keywords: Any) -> None:
+    with pytest.raises(fw.UsageError, match="a configuration is needed, got dict"):
+        fw.run(Alternate(), days(), {"account": {"cash": 1000}}, **keywords)  # type: ignore[arg-type]
+
+
 def test_progress_is_told_up_to_the_end() -> None:
     told: list[tuple[int, int]] = []
     fw.Run(Alternate(step=50), minutes(200_000)).execute(lambda done, total: told.append((done, total)))

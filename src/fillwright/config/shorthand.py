@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from fillwright.config import problems
 from fillwright.config.schema import Config, plain_values, validated
+from fillwright.errors import UsageError
 
 Amount = int | float | str | Decimal
 
@@ -67,6 +68,16 @@ KEYWORDS: dict[str, tuple[str, str]] = {
 """Keyword -> key path in the configuration."""
 
 
+def given(config: Config | None) -> Config:
+    """The configuration, all defaults for None. UsageError for anything else."""
+    if config is not None and not isinstance(config, Config):
+        raise UsageError(
+            f"a configuration is needed, got {type(config).__name__}",
+            remedy='fw.Config.from_dict({"account": {"cash": 100_000}}), or fw.load_config("run.yaml").config',
+        )
+    return config or Config()
+
+
 def apply_shorthand(config: Config | None, shorthand: Mapping[str, object]) -> Config:
     """The configuration (None = all defaults) with keywords on top.
 
@@ -76,7 +87,7 @@ def apply_shorthand(config: Config | None, shorthand: Mapping[str, object]) -> C
     unknown = [problems.Problem("", _unknown(name)) for name in shorthand if name not in KEYWORDS]
     if unknown:
         raise problems.as_error(unknown)
-    data: dict[str, Any] = plain_values(config, given_only=True) if config is not None else {}
+    data: dict[str, Any] = {} if config is None else plain_values(given(config), given_only=True)
     for name, value in shorthand.items():
         section, key = KEYWORDS[name]
         data.setdefault(section, {})[key] = _cost(value) if name in ("commission", "slippage") else value

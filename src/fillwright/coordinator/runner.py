@@ -20,6 +20,7 @@ import numpy as np
 from fillwright._version import __version__
 from fillwright.broker import Terms, lower
 from fillwright.config.schema import Config
+from fillwright.config.shorthand import given
 from fillwright.coordinator import checkpoint as checkpoints
 from fillwright.coordinator.agreement import check_agreement, close
 from fillwright.coordinator.checkpoint import Cuts, instant_after
@@ -77,7 +78,7 @@ class Run:
                 f"a market is needed, got {type(market).__name__}", remedy='market = fw.read_bars("SPY.csv", symbol="SPY")'
             )
         self.market = market
-        self.config = config or Config()
+        self.config = given(config)
         self.state = RunState.CREATED
         self._driver: Driver = Desk(strategy) if isinstance(strategy, Strategy) else copy.copy(strategy)
         self._subject = type(strategy) if isinstance(strategy, Strategy) else None

@@ -13,7 +13,7 @@ from rich.progress import Progress as ProgressBar
 
 from fillwright.config.load import Loaded, load_config
 from fillwright.config.schema import Config
-from fillwright.config.shorthand import Shorthand, apply_shorthand
+from fillwright.config.shorthand import Shorthand, apply_shorthand, given
 from fillwright.coordinator.runner import Run
 from fillwright.data.load import load_market
 from fillwright.data.market import Market
@@ -38,7 +38,7 @@ def run(
     it and win over it. Raises UsageError for what does not fit together, RunFailed (with ``.result``) for a run that did not end.
     A result folder is written when ``out`` is given.
     """
-    effective = apply_shorthand(config, shorthand) if shorthand else (config or Config())
+    effective = apply_shorthand(config, shorthand) if shorthand else given(config)
     return saved(Run(strategy, market, effective), progress, effective.run.out)
 
 
