@@ -22,14 +22,13 @@ from fillwright.kernel.arrivals import end_all, expire_day, expire_gtd, process_
 from fillwright.kernel.busts import undo_due
 from fillwright.kernel.digest import fold_journal
 from fillwright.kernel.fixed import muldiv
-from fillwright.kernel.guard import has_room_to_switch, watch_losses
+from fillwright.kernel.guard import close_all, has_room_to_switch, watch_losses
 from fillwright.kernel.legs import match_legs
 from fillwright.kernel.margin import below_maintenance, margin_of
-from fillwright.kernel.matching import accept_engine_order, flatten_at_close, match_lookahead, match_path, open_bar
+from fillwright.kernel.matching import flatten_at_close, match_lookahead, match_path, open_bar
 from fillwright.kernel.models import FX_SCALE, equity_now
-from fillwright.kernel.orders import engine_order
 from fillwright.kernel.quiet import ASKED, ENDED, close_drawdown, coast, coasts, store_equity
-from fillwright.kernel.quotes import mark_news, mark_row, match_moments, meet_standing, open_quote_bar
+from fillwright.kernel.quotes import mark_news, mark_row, match_moments, open_quote_bar
 from fillwright.kernel.reports import hear_all, hear_reports, take_in
 from fillwright.kernel.state import (
     DONE,
@@ -50,7 +49,6 @@ from fillwright.kernel.state import (
     WANTS_ORDER_EVENTS,
     WANTS_SESSIONS,
     WANTS_TIMERS,
-    book_at,
     currency_at,
     feed_at,
     feed_of,
@@ -141,24 +139,9 @@ def _update_rates(s):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _liquidate(s):  # type: ignore[no-untyped-def]
-    """Cancel everything and close every position with engine orders."""
-    end_all(s, OrderEvent.CANCEL, Reason.LIQUIDATION)
-    for i in range(s["n_instruments"]):
-        for strategy in range(s["n_strategies"]):
-            position = book_at(s, strategy * s["n_instruments"] + i)["position"]
-            if position != 0:
-                side = -1 if position > 0 else 1
-                s["liquidating"] += 1
-                accept_engine_order(s, engine_order(s, strategy, i, abs(position), side, ExitReason.LIQUIDATION, NOTHING))
-
-
-@jit
 def _check_margin(s):  # type: ignore[no-untyped-def]
     if s["liquidating"] == 0 and below_maintenance(s):
-        _liquidate(s)
-        if s["quoted"] != 0:
-            meet_standing(s, s["now"])
+        close_all(s, Reason.LIQUIDATION, ExitReason.LIQUIDATION, NOTHING)
 
 
 @jit

@@ -1,6 +1,6 @@
-"""The trading state: switched by the strategy, by limits on losses, and back at the day after a loss.
+"""The trading state: switched by the strategy, by limits on losses, and back at the day after a loss; and closing everything.
 
-Rules: ``docs/execution_rules.md`` §2, *Trading state*.
+Rules: ``docs/execution_rules.md`` §2, *Trading state*, and §8, *Margin call*.
 """
 
 from __future__ import annotations
@@ -72,15 +72,16 @@ def _state_of(action):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _flatten(s, reason):  # type: ignore[no-untyped-def]
-    """Cancel everything and close every position by engine orders that only reduce; where quotes stand they meet them at once."""
+def close_all(s, reason, exit_reason, flags):  # type: ignore[no-untyped-def]
+    """Cancel everything and close every position by engine orders with these flags; where quotes stand they meet them at once."""
     end_all(s, OrderEvent.CANCEL, reason)
     for i in range(s["n_instruments"]):
         for strategy in range(s["n_strategies"]):
             position = book_at(s, strategy * s["n_instruments"] + i)["position"]
             if position != 0:
-                o = engine_order(s, strategy, i, abs(position), -1 if position > 0 else 1, ExitReason.RISK_LIMIT, REDUCE_ONLY)
-                accept_engine_order(s, o)
+                if exit_reason == ExitReason.LIQUIDATION:
+                    s["liquidating"] += 1
+                accept_engine_order(s, engine_order(s, strategy, i, abs(position), -1 if position > 0 else 1, exit_reason, flags))
     if s["quoted"] != 0:
         meet_standing(s, s["now"])
 
@@ -127,4 +128,4 @@ def watch_losses(s):  # type: ignore[no-untyped-def]
             if s["on_daily_loss"] == LimitAction.FLATTEN and flatten == 0:
                 flatten = Reason.MAX_DAILY_LOSS
     if flatten != 0 and s["liquidating"] == 0:
-        _flatten(s, flatten)
+        close_all(s, flatten, ExitReason.RISK_LIMIT, REDUCE_ONLY)
