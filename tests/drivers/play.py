@@ -14,12 +14,11 @@ from fillwright.data.fx import rate_sources
 from fillwright.data.make import make_bars
 from fillwright.data.market import Market, combine
 from fillwright.kernel import intake
-from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.advance import advance, finish
+from fillwright.kernel.python_call import python_callback
 from fillwright.kernel.state import DONE, GROW, TICKET, WANTS_BARS, State
 from fillwright.model.codes import OrderType, TimeInForce
 from fillwright.model.instrument import Instrument
-from fillwright.strategy.desk import Callback
 
 TABLES = ("order_events", "fills", "entries", "lot_closes")
 Attach = Callable[[State], Any]
@@ -86,7 +85,7 @@ def by_hand(decide: Callable[[Hand, int], None]) -> Attach:
         state.scalars["mask"] = WANTS_BARS
         state.scalars["calling"] = 1
 
-        def callback(address: int, kind: int, instant: int) -> int:
+        def callback(kind: int, instant: int) -> int:
             try:
                 decide(hand, instant)
             except BaseException as error:
@@ -94,7 +93,7 @@ def by_hand(decide: Callable[[Hand, int], None]) -> Attach:
                 return 1
             return 0
 
-        made = callback if JIT_OFF else Callback(callback)
+        made = python_callback(state, callback)
         state.kept.append(hand)
         return made
 

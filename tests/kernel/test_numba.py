@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from coordinator.worlds import days, python
 from fillwright.broker import lower
 from fillwright.coordinator.memory import lay_out
 from fillwright.kernel import _jit, advance, intake
+from fillwright.kernel.python_call import python_callback
 from fillwright.kernel.state import DONE, STOPPED, WANTS_BAR, State
-from fillwright.strategy.desk import Callback
 
 pytestmark = [
     pytest.mark.kernel,
@@ -51,6 +52,7 @@ def loop(n, callback):
 """
 USER = """
 import sys
+import sys
 from pathlib import Path
 from numba import njit, types
 import kernel
@@ -75,6 +77,7 @@ def test_an_eager_signature_with_a_function_type_is_cached(root: Path, tmp_path:
 
 
 SECOND = """
+import sys
 from pathlib import Path
 from fillwright.kernel import _jit, advance, drivers, intake, ledger
 files = sorted(_jit.cache_folder().rglob("*.nb*"))
@@ -101,13 +104,14 @@ def test_python_and_compiled_callbacks_go_through_one_binary() -> None:
     def compiled(address, feed, row):  # type: ignore[no-untyped-def]
         return 0
 
-    def plain(address: int, feed: int, row: int) -> int:
+    def plain(feed: int, row: int) -> int:
         seen.append((feed, row))
         return 0
 
     before = len(advance.advance.overloads)
-    for callback in (compiled, Callback(plain)):
-        assert advance.advance(state_of(market).address, callback) == DONE
+    for with_python in (False, True):
+        state = state_of(market)
+        assert advance.advance(state.address, python_callback(state, plain) if with_python else compiled) == DONE
     assert seen == [(0, row) for row in range(30)]
     assert len(advance.advance.overloads) == before == 1
 
@@ -115,9 +119,24 @@ def test_python_and_compiled_callbacks_go_through_one_binary() -> None:
 @pytest.mark.parametrize("answer", [1, -1, 7])
 def test_an_answer_other_than_0_stops_at_this_instant(answer: int) -> None:
     state = state_of(days(30))
-    callback = Callback(lambda address, feed, row: answer if row == 11 else 0)
+    callback = python_callback(state, lambda feed, row: answer if row == 11 else 0)
     assert advance.advance(state.address, callback) == STOPPED
     assert state.scalars["now"] == days(30).instants[11]
+
+
+def test_an_exception_that_escapes_a_python_callback_stops_the_run_and_leaves_nothing_behind() -> None:
+    state = state_of(days(30))
+
+    def picky(feed: int, row: int) -> int:
+        if row == 11:
+            raise ValueError("not this one")
+        return 0
+
+    before = sys.getrefcount(picky)
+    assert advance.advance(state.address, python_callback(state, picky)) == STOPPED
+    assert state.scalars["now"] == days(30).instants[11]
+    del state
+    assert sys.getrefcount(picky) == before
 
 
 def test_an_exception_of_a_compiled_callback_reaches_the_caller() -> None:

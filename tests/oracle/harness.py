@@ -18,14 +18,13 @@ from fillwright.data.kinds import ASK_COLUMNS, KINDS, SIZE_COLUMNS
 from fillwright.data.market import Feed, Market, build_market
 from fillwright.journal import Tables
 from fillwright.kernel import exits, guard, intake, leg_intake
-from fillwright.kernel._jit import JIT_OFF
 from fillwright.kernel.advance import advance
+from fillwright.kernel.python_call import python_callback
 from fillwright.kernel.state import DONE, GROW, TICKET, WANTS_BARS, State
 from fillwright.model import columns
 from fillwright.model.codes import Action, OrderFlag, OrderType, SizeMode, TimeInForce
 from fillwright.model.lifecycle import TERMINAL
 from fillwright.order_manager.told import Told
-from fillwright.strategy.desk import Callback
 from reference import engine
 from reference.scenario import (
     Cancel,
@@ -62,7 +61,7 @@ class _Play:
         self.error: BaseException | None = None
         self.last = -1
 
-    def __call__(self, address: int, kind: int, instant: int) -> int:
+    def __call__(self, kind: int, instant: int) -> int:
         try:
             now = int(self.state.scalars["now"])
             if now != self.last:  # of several instants of one time the first
@@ -149,7 +148,7 @@ def play_out(scenario: Scenario, market: Market) -> State:
     s = state.scalars
     s["mask"], s["calling"], s["first_callback"] = WANTS_BARS, 1, settings.warmup_instants
     play = _Play(scenario, state)
-    callback = play if JIT_OFF else Callback(play)
+    callback = python_callback(state, play)
     while (outcome := advance(state.address, callback)) == GROW:
         state.grow()
     if play.error is not None:

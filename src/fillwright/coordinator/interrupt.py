@@ -1,7 +1,7 @@
 """Ctrl-C while the kernel runs.
 
 Python raises KeyboardInterrupt in whatever frame it is about to run. Between the kernel and a strategy that is the frame of the
-callback itself, where nothing can catch it: ctypes prints it and goes on. There Ctrl-C becomes a request that the run loop reads
+callback itself, where nothing can catch it, and it would be lost. There Ctrl-C becomes a request that the run loop reads
 after its slice; everywhere else it raises as always.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from fillwright.strategy.desk import Callback
+from fillwright.strategy.desk import Desk
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def listening() -> Iterator[Callable[[], bool]]:
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal requested
-        if requested or frame is None or frame.f_globals.get("__name__") != Callback.__module__:
+        if requested or frame is None or frame.f_globals.get("__name__") != Desk.__module__:
             raise KeyboardInterrupt
         requested = True
 

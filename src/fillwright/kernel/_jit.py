@@ -273,8 +273,8 @@ def next_row(dtype: np.dtype[Any]) -> Callable[..., Any]:
 
 
 @intrinsic
-def call_address(typingctx: Any, address: Any, arguments: Any) -> Any:
-    """Call the C function ``int64 f(int64, ...)`` at an address with a tuple of int64; a user's function reaches the kernel so."""
+def _call_address(typingctx: Any, address: Any, arguments: Any) -> Any:
+    """Call the C function ``int64 f(int64, ...)`` at an address with a tuple of int64."""
     count = len(arguments)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -283,3 +283,6 @@ def call_address(typingctx: Any, address: Any, arguments: Any) -> Any:
         return builder.call(function, [builder.extract_value(args[1], k) for k in range(count)])
 
     return types.int64(types.int64, arguments), codegen
+
+
+call_address: Any = _call_address

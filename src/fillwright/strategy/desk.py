@@ -5,13 +5,10 @@ This is the driver for Python strategies and for compiled ones (their ``on_start
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
-from numba.core import types
-from numba.core.types import WrapperAddressProtocol
 
 from fillwright.config.rates import DURATION_UNITS, duration
 from fillwright.config.schema import Config
@@ -24,6 +21,7 @@ from fillwright.errors import StrategyError, UsageError
 from fillwright.indicators import Indicator
 from fillwright.journal import TRADE_KINDS, Names, Scales, View
 from fillwright.kernel import rng
+from fillwright.kernel.python_call import python_callback
 from fillwright.kernel.state import (
     ON_BARS,
     ON_ORDER_EVENT,
@@ -82,24 +80,6 @@ def _first_known(values: np.ndarray[Any, Any]) -> int:
             return start + first
         start, size = start + size, 2 * size
     return len(values)
-
-
-class Callback(WrapperAddressProtocol):
-    """A Python function as the kernel's callback: a ctypes function behind the address type of a compiled one."""
-
-    def __init__(self, function: Callable[[int, int, int], int]) -> None:
-        word = ctypes.c_int64
-        self._function = ctypes.CFUNCTYPE(word, word, word, word)(function)
-
-    def __call__(self, address: int, kind: int, index: int) -> int:
-        return int(self._function(address, kind, index))
-
-    def __wrapper_address__(self) -> int:
-        return ctypes.cast(self._function, ctypes.c_void_p).value or 0
-
-    def signature(self) -> Any:
-        """Type of the callback, for the kernel."""
-        return types.int64(types.int64, types.int64, types.int64)
 
 
 class Desk:
@@ -384,7 +364,7 @@ class Desk:
         mask |= WANTS_SESSIONS if written & {"on_session_open", "on_session_close"} else 0
         mask |= WANTS_TIMERS if self._timers else 0
         state.scalars["mask"] = mask
-        return Callback(self._callback(mask, handlers))
+        return python_callback(state, self._callback(mask, handlers))
 
     def _handlers(self) -> list[Callable[[Any], object] | None]:
         """What each feed is handed to; UsageError where data callbacks are written and none of them would ever be called."""
@@ -408,15 +388,15 @@ class Desk:
         units = Units(self.symbols, self.config.account.money_decimals, tuple(self._manager.tags), tuple(self._manager.rules))
         return attach_compiled(state, function, self.strategy.params, states, indicators, on_bars, units)
 
-    def _callback(self, mask: int, handlers: Sequence[Callable[[Any], object] | None]) -> Callable[[int, int, int], int]:
+    def _callback(self, mask: int, handlers: Sequence[Callable[[Any], object] | None]) -> Callable[[int, int], int]:
         """The function that the kernel calls: an exception is kept and stops the run at this instant."""
         bars, clock = self._clock.bars, self._clock
         if mask == WANTS_BAR and len(bars) == 1 and handlers[0] is not None:
             only, on_bar = bars[0], handlers[0]
 
-            def one_feed(address: int, feed: int, row: int) -> int:
-                only._row = row
+            def one_feed(feed: int, row: int) -> int:
                 try:
+                    only._row = row
                     on_bar(only)
                 except BaseException as error:
                     self.error = error
@@ -425,7 +405,7 @@ class Desk:
 
             return one_feed
 
-        def any_kind(address: int, kind: int, index: int) -> int:
+        def any_kind(kind: int, index: int) -> int:
             try:
                 if kind >= 0:
                     bar = bars[kind]

@@ -1,0 +1,58 @@
+"""How the kernel calls a Python strategy: straight through Python's own C interface.
+
+A ctypes callback would build three numbers, a tuple and a thread state for each call, and costs twice as much.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fillwright.kernel._jit import JIT_OFF, call_address, entry
+from fillwright.kernel.state import State, load_int64, state_at, store_int64
+
+FUNCTION, ENSURE, RELEASE, NUMBER, CALL, VALUE, DROP, CLEAR, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8
+"""Places of the words that a call needs: the function, addresses of the interface in the order of _INTERFACE, two arguments."""
+_INTERFACE = (
+    "PyGILState_Ensure", "PyGILState_Release", "PyLong_FromLongLong", "PyObject_Vectorcall", "PyLong_AsLongLong", "Py_DecRef",
+    "PyErr_Clear",
+)  # fmt: skip
+WORDS = ARGUMENTS + 2
+
+
+@entry("int64(int64, int64, int64)")
+def call_python(address, kind, index):  # type: ignore[no-untyped-def]
+    """Call the state's Python function with (kind, index); its answer, 1 if it raised."""
+    words = state_at(address)["python"]
+    held = call_address(load_int64(words, WORDS, ENSURE), ())
+    number, drop = load_int64(words, WORDS, NUMBER), load_int64(words, WORDS, DROP)
+    store_int64(words, WORDS, ARGUMENTS, call_address(number, (kind,)))
+    store_int64(words, WORDS, ARGUMENTS + 1, call_address(number, (index,)))
+    call = (load_int64(words, WORDS, FUNCTION), words + 8 * ARGUMENTS, 2, 0)
+    result = call_address(load_int64(words, WORDS, CALL), call)
+    answer = 1
+    if result != 0:
+        answer = call_address(load_int64(words, WORDS, VALUE), (result,))
+        call_address(drop, (result,))
+    else:
+        call_address(load_int64(words, WORDS, CLEAR), ())
+    call_address(drop, (load_int64(words, WORDS, ARGUMENTS),))
+    call_address(drop, (load_int64(words, WORDS, ARGUMENTS + 1),))
+    call_address(load_int64(words, WORDS, RELEASE), (held,))
+    return answer
+
+
+def python_callback(state: State, function: Callable[[int, int], int]) -> Callable[..., Any]:
+    """The callback for ``advance`` that calls ``function(kind or feed, index or row)``, which returns 0 to go on.
+
+    The function keeps what it raises to itself and returns 1; anything that escapes it is lost, and stops the run.
+    """
+    if JIT_OFF:
+        return lambda address, kind, index: function(int(kind), int(index))
+    interface = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in _INTERFACE]
+    state.scalars["python"] = state.pin(np.array([id(function), *interface, 0, 0], np.int64))
+    state.kept.append(function)
+    return call_python
