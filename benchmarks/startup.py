@@ -54,14 +54,40 @@ fw.run(Hold(), market, cash=10_000)
 """
 )
 
+MAKE = """
+import sys
+import fillwright as fw
+
+fw.convert(fw.make_bars(1_000_000, seed=1, timeframe="1min"), sys.argv[1])
+"""
+
+LARGE = """
+import sys
+import fillwright as fw
+
+class Cross(fw.Strategy):
+    def on_start(self):
+        self.fast = self.indicator(fw.sma, "close", 20)
+        self.slow = self.indicator(fw.sma, "close", 50)
+
+    def on_bar(self, bar):
+        if self.fast.crossed_above(self.slow):
+            self.target(bar.symbol, 100)
+        elif self.fast.crossed_below(self.slow):
+            self.close(bar.symbol)
+
+
+fw.run(Cross(), fw.open_market(sys.argv[1]), cash=10_000_000, commission="0.1%", participation=None)
+"""
+
 
 def commands(folder: Path) -> list[tuple[str, list[str], dict[str, str], bool]]:
     """(title, command, environment changes, whether it may be repeated: a cold start is cold only once)."""
     python = str(ROOT / ".venv" / "bin" / "python")
-    for name, text in (("python.py", PYTHON), ("compiled.py", COMPILED)):
+    for name, text in (("python.py", PYTHON), ("compiled.py", COMPILED), ("make.py", MAKE), ("large.py", LARGE)):
         (folder / name).write_text(text)
     program, demo = [python, "-m", "fillwright"], str(ROOT / "examples" / "demo.yaml")
-    out = str(folder / "out")
+    out, large = str(folder / "out"), str(folder / "large.arrow")
     cold = {"FILLWRIGHT_CACHE": str(folder / "cold")}
     return [
         ("python itself", [python, "-c", "pass"], {}, True),
@@ -74,6 +100,8 @@ def commands(folder: Path) -> list[tuple[str, list[str], dict[str, str], bool]]:
         ("tiny run, Python strategy", [python, str(folder / "python.py")], cold, True),
         ("tiny run, a compiled strategy seen for the first time", [python, str(folder / "compiled.py")], cold, False),
         ("tiny run, the same compiled strategy again", [python, str(folder / "compiled.py")], cold, True),
+        ("1,000,000 bars made and saved", [python, str(folder / "make.py"), large], cold, False),
+        ("run of these 1,000,000 bars, Python strategy", [python, str(folder / "large.py"), large], cold, True),
     ]
 
 
