@@ -141,10 +141,10 @@ def _references(record: RunRecord) -> Iterator[Check]:
     }
     many |= {f"{name[:-1]}_id": len(record.tables[name]) for name in ("orders", "fills", "lots")}
     many |= {"open_fill": len(record.tables["fills"]), "status": len(OrderStatus), "status_before": len(OrderStatus)}
-    many |= {"event": len(OrderEvent)}
+    many |= {"event": len(OrderEvent), "exec_ref_id": len(record.tables["fills"])}
     for name, rows in record.tables.items():
         for column in (column for column in rows.dtype.names or () if column in many):
-            lowest = -1 if name == "postings" or column in ("lot_id", "fill_id") else 0
+            lowest = -1 if name == "postings" or column in ("lot_id", "fill_id", "exec_ref_id") else 0
             wrong = (rows[column] < lowest) | (rows[column] >= many[column])
             if (name, column) == ("orders", "lot_id"):  # a wrong number is what such an order may have been refused for
                 wrong &= (rows["status"] != OrderStatus.DENIED) | (rows[column] < lowest)
@@ -283,10 +283,12 @@ def _lots(record: RunRecord, view: Portfolio) -> Iterator[Check]:
 def _orders(record: RunRecord) -> Iterator[Check]:
     """CumQty, notional and fee of each order are the sums of its fills; LeavesQty is what is left of a working order."""
     fills, orders = record.tables["fills"], record.tables["orders"]
+    # A fill that undoes another is on the other side of its order; fees carry their own sign.
+    sign = fills["side"] * orders["side"][fills["order_id"]]
     for column, of in (("cum_quantity", "quantity"), ("cum_notional", "notional"), ("fee", "fee")):
         total = np.zeros(len(orders), np.int64)
-        np.add.at(total, fills["order_id"], fills[of])
-        yield compared(f"orders {column}", total, orders[column], f"sum of the fills' {of}", f"orders {column}")
+        np.add.at(total, fills["order_id"], fills[of] if of == "fee" else sign * fills[of])
+        yield compared(f"orders {column}", total, orders[column], f"sum of the fills' {of}, less what was undone", f"orders {column}")
     done = np.isin(orders["status"], (*TERMINAL, OrderStatus.INITIALIZED))
     left = np.where(done, 0, orders["quantity"] - orders["cum_quantity"])
     rule = "quantity less cum_quantity, 0 when done"

@@ -12,7 +12,7 @@ Prices are averages of fills weighted by quantity, half to even. Under average b
 Excursions (``mae``, ``mfe``) are measured against the average entry price on the execution feed's bars. Bars strictly
 between entry and exit count with low and high. The entry bar counts fully after a fill at its open, else with its close
 only: what came after the fill inside the bar cannot be known from its extremes. The exit bar counts with the exit price
-only, unless the exit was at its close, then fully. An open trade runs to the close of the last bar. Where there are quotes, the
+only, unless the exit was at its close, then fully; so does, for what the broker undoes in the books, the last bar by then. An open trade runs to the close of the last bar. Where there are quotes, the
 side counts that would close the trade: the bid of a long one, the ask of a short one.
 """
 
@@ -281,14 +281,14 @@ def _excursions(record: RunRecord, view: Portfolio, out: Records) -> None:
         feed = record.market.execution_feed(instrument)
         closed = trades["status"] == TradeStatus.CLOSED
         exit_fill = trades["exit_fill"]  # -1, a fill like any other, where what follows is of closed trades only
-        entry_bar = np.searchsorted(feed.close_time, fills["instant"][trades["entry_fill"]], "left")
+        entry_bar = _bar_of_fill(feed.close_time, fills[trades["entry_fill"]])
         end = int(record.instants[-1]) if len(record.instants) else 0
         last_bar = int(np.searchsorted(feed.close_time, end, "right")) - 1
-        exit_bar = np.where(closed, np.searchsorted(feed.close_time, fills["instant"][exit_fill], "left"), last_bar)
+        exit_bar = np.where(closed, _bar_of_fill(feed.close_time, fills[exit_fill]), last_bar)
         # A run that failed inside a bar may have entered after the last stored instant.
         exit_bar = np.maximum(exit_bar, entry_bar)
         at_open = fills["stage"][trades["entry_fill"]] == Stage.OPEN
-        at_close = ~closed | np.isin(fills["stage"][exit_fill], (Stage.CLOSE, Stage.FLAT_AT))
+        at_close = ~closed | np.isin(fills["stage"][exit_fill], (Stage.CLOSE, Stage.FLAT_AT, Stage.BOOKS))
         start, stop = entry_bar + ~at_open, exit_bar + at_close
         # Entered inside the bar that is still the last one: only its close is known to come after the entry.
         exit_price = np.where(closed, fills["price"][exit_fill], trades["exit_price"])
@@ -308,6 +308,13 @@ def _excursions(record: RunRecord, view: Portfolio, out: Records) -> None:
         out["bars_held"][rows] = exit_bar - entry_bar
         out["mae"][rows] = np.minimum(0, np.where(is_long, low - entry, entry - high))
         out["mfe"][rows] = np.maximum(0, np.where(is_long, high - entry, entry - low))
+
+
+def _bar_of_fill(close_time: Ints, fills: Records) -> Ints:
+    """int64[n]: row of the bar of each fill; of one that met no market, the last that was known by then."""
+    rows = np.searchsorted(close_time, fills["instant"], "left")
+    known = np.searchsorted(close_time, fills["instant"], "right") - 1
+    return np.asarray(np.where(fills["stage"] == Stage.BOOKS, known, rows))
 
 
 def _extreme(choose: np.ufunc, values: Ints, start: Ints, stop: Ints) -> Ints:

@@ -15,6 +15,7 @@ import numpy as np
 from fillwright.errors import CheckFailed
 from fillwright.verify.audit import Audit, Check, Verification
 from fillwright.verify.bars import Bars, MarketData
+from fillwright.verify.busts import check_busts
 from fillwright.verify.equity import check_equity
 from fillwright.verify.hashes import check_hashes
 from fillwright.verify.imported import check_imported
@@ -80,6 +81,7 @@ def _recompute(base: Path, market: MarketData | None) -> Audit:
         ledger = book(folder)
         check_ledger(audit, ledger)
         check_orders(audit, ledger.notional, np.array(ledger.price, np.int64))
+        check_busts(audit, ledger)
         check_reports(audit)
         money, quantity = check_postings(audit, ledger)
         check_trades(audit, ledger)

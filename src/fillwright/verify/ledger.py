@@ -11,6 +11,7 @@ import numpy as np
 from fillwright.verify.audit import Audit
 from fillwright.verify.exact import half_even
 from fillwright.verify.reading import Folder
+from fillwright.verify.roles import roles
 
 STEPS = ("spread", "slippage", "impact", "limit", "tick")
 SIDES = {"buy": 1, "sell": -1}
@@ -59,7 +60,7 @@ class Books:
 
 @dataclass
 class Ledger:
-    """Everything booked, one entry per fill where it is a list."""
+    """Everything booked, one entry per fill where it is a list; ``undone`` the fill that it takes back, -1 = none."""
 
     strategy: list[str | None]
     symbol: list[int]
@@ -70,6 +71,7 @@ class Ledger:
     fee: list[int]
     instant: list[int]
     named: list[int]
+    undone: list[int]
     closing: list[int] = field(default_factory=list)
     lot_id: list[int] = field(default_factory=list)
     position: list[int] = field(default_factory=list)
@@ -94,16 +96,19 @@ def book(folder: Folder) -> Ledger:
     for index, amount, lots in zip(symbol.tolist(), price.tolist(), quantity.tolist(), strict=True):
         instrument = folder.instruments[index]
         notional.append(half_even(int(amount) * int(lots) * instrument.mul, instrument.div))
+    told = roles(folder)
+    sides = [SIDES[text] for text in orders["side"][order].tolist()]
     ledger = Ledger(
         strategy=orders["strategy"][order].tolist(),
         symbol=symbol.tolist(),
-        side=[SIDES[text] for text in orders["side"][order].tolist()],
+        side=[-side if undoes else side for side, undoes in zip(sides, told.undoes, strict=True)],
         quantity=[int(value) for value in quantity],
         price=[int(value) for value in price],
         notional=notional,
         fee=[int(value) for value in folder.units("fills", "fee")],
         instant=fills["instant"].tolist(),
         named=orders["lot_id"][order].tolist(),
+        undone=[of if undoes and 0 <= of < fill else -1 for fill, (of, undoes) in enumerate(zip(told.of, told.undoes, strict=True))],
     )
     for fill in range(fills.rows):
         _book_fill(folder, ledger, fill)
@@ -117,7 +122,7 @@ def _book_fill(folder: Folder, ledger: Ledger, fill: int) -> None:
     money, left = -side * ledger.notional[fill], quantity
     books.fees += fee
     while left and books.lots and books.lots[0].side != side:
-        lot = _choose(folder.lots, books.lots, ledger.named[fill])
+        lot = _own(ledger, books, fill) or _choose(folder.lots, books.lots, ledger.named[fill])
         part = min(left, lot.remaining)
         whole = part == lot.remaining
         last = part == left
@@ -143,6 +148,13 @@ def _book_fill(folder: Folder, ledger: Ledger, fill: int) -> None:
     books.cost -= money
     books.position += side * quantity
     _state_after(folder, ledger, books, key[1])
+
+
+def _own(ledger: Ledger, books: Books, fill: int) -> Lot | None:
+    """The lot that the fill opened which is taken back, as long as it is open."""
+    undone = ledger.undone[fill]
+    opened = ledger.lot_id[undone] if undone >= 0 else -1
+    return next((lot for lot in books.lots if lot.number == opened), None) if opened >= 0 else None
 
 
 def _choose(method: str, lots: deque[Lot], named: int) -> Lot:
@@ -223,7 +235,8 @@ def check_ledger(audit: Audit, ledger: Ledger) -> None:
 
 
 def _exit_reasons(folder: Folder, ledger: Ledger) -> list[str]:
-    """That of the order; reversal where a fill closes and opens, none where it only opens."""
+    """That of the order, bust where a fill takes another back; reversal where it closes and opens, none where it only opens."""
     orders = folder["orders"]["exit_reason"][folder.references("fills", "order_id", "orders")].tolist()
-    parts = zip(orders, ledger.closing, ledger.quantity, strict=True)
+    reasons = ["bust" if undoes else why for why, undoes in zip(orders, roles(folder).undoes, strict=True)]
+    parts = zip(reasons, ledger.closing, ledger.quantity, strict=True)
     return ["none" if closed == 0 else "reversal" if closed < quantity else why for why, closed, quantity in parts]

@@ -6,6 +6,9 @@ ENDED = ("denied", "filled", "canceled", "rejected", "expired")
 """States in which nothing is left to work."""
 
 FILLS = ("fill_part", "fill_all")
+BUSTS = ("bust", "bust_all")
+TELLS = (*FILLS, *BUSTS)
+"""Events that have a fill each; that of a bust undoes another one."""
 
 _TABLE = """
 initialized       deny denied            submit pending_new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fillwright.verify.audit import Audit
-from fillwright.verify.lifecycle import FILLS
+from fillwright.verify.lifecycle import TELLS
 
 SHARED = ("order_id", "instant", "time", "reported_at")
 """Columns that a fill has in common with its event."""
@@ -19,7 +19,7 @@ def check_links(audit: Audit) -> None:
     """Compare fills with their events, and what an order asks for with what its last event says."""
     folder = audit.folder
     events = folder["order_events"]
-    tells = np.isin(events["event"].astype(str), FILLS)
+    tells = np.isin(events["event"].astype(str), TELLS)
     audit.column("order_events", "fill_id", np.where(tells, np.cumsum(tells) - 1, -1))
     for column in SHARED:
         audit.column("fills", column, events[column][tells])

@@ -8,13 +8,15 @@ import numpy as np
 
 from fillwright.verify.audit import Audit, moment
 from fillwright.verify.bars import Bars, MarketData
+from fillwright.verify.busts import check_days_again, check_taken_back
 from fillwright.verify.equity import Known
 from fillwright.verify.exact import half_even
 from fillwright.verify.fills import check_fills, check_triggers, decimal_text
 from fillwright.verify.ledger import STEPS, Ledger
-from fillwright.verify.lifecycle import ENDED, FILLS
+from fillwright.verify.lifecycle import ENDED, TELLS
 from fillwright.verify.pricing import check_pricing
-from fillwright.verify.reading import FX_DECIMALS, Array
+from fillwright.verify.reading import FX_DECIMALS, Array, Sheet
+from fillwright.verify.roles import BOOKS, roles
 from fillwright.verify.story import Story, tell
 from fillwright.verify.switches import check_days
 from fillwright.verify.terms import Terms
@@ -22,7 +24,7 @@ from fillwright.verify.terms import Terms
 HELD_AGAINST_DATA = {
     "orders": ("arrived_at", "decision_price"),
     "fills": (
-        "instant", "time", "stage", "path", "event_time", "reference_price", *STEPS, "liquidity", "available", "fee",
+        "exec_ref_id", "instant", "time", "stage", "path", "event_time", "reference_price", *STEPS, "liquidity", "available", "fee",
     ),
     "trades": ("bars_held", "mae", "mfe"),
     "equity": ("instant",),
@@ -30,16 +32,15 @@ HELD_AGAINST_DATA = {
 }  # fmt: skip
 """Columns that nothing else in the folder implies, but the data do."""
 
-MATCHED = (*FILLS, "trigger")
+MATCHED = (*TELLS, "trigger")
 STOPPED = ("failed", "interrupted", "paused")
 """States of runs that did not reach the end of their data."""
 
 
 def check_data(audit: Audit, ledger: Ledger, balances: Sequence[Array], market: MarketData) -> None:
     """Check everything that the data decide; ``balances`` are those of each currency at the stored instants."""
-    data = market.of(audit.folder)
-    terms = Terms.of(audit.folder)
-    story = tell(audit.folder)
+    folder = audit.folder
+    data, terms, story = market.of(folder), Terms.of(folder), tell(folder)
     _instants(audit, data, market.instants)
     _marks(audit, ledger, data)
     _rates(audit, balances, data)
@@ -50,6 +51,7 @@ def check_data(audit: Audit, ledger: Ledger, balances: Sequence[Array], market: 
     _ends(audit, data, market.instants, story)
     _excursions(audit, ledger, data)
     check_days(audit, data[0])
+    check_taken_back(audit, ledger, market.instants, folder.state in STOPPED)
 
 
 def _instants(audit: Audit, data: Sequence[Bars], instants: Array) -> None:
@@ -156,7 +158,7 @@ def _decisions(audit: Audit, data: Sequence[Bars], story: Story, terms: Terms) -
             wrong.append(f"orders.parquet row {int(rows[at])} column decision_price: is not the last close of {bars.symbol}")
     took = orders["arrived_at"] - orders["sent_at"]
     for row in np.flatnonzero(~engine & ((took < terms.latency) | ((took > terms.latency) & (not terms.outages)))).tolist():
-        if row not in story.replaced:
+        if row not in story.replaced | story.again:
             wrong.append(f"orders.parquet row {row} column arrived_at: not execution.latency after sent_at")
     for row, arrival in enumerate(story.arrivals):
         if arrival and arrival != int(orders["arrived_at"][row]):
@@ -169,14 +171,14 @@ def _ends(audit: Audit, data: Sequence[Bars], instants: Array, story: Story) -> 
     folder = audit.folder
     orders, events = folder["orders"], folder["order_events"]
     order = folder.references("order_events", "order_id", "orders")
-    last, wrong = int(instants[-1]), []
+    last, wrong, undone = int(instants[-1]), [], check_days_again(audit, data)
     for row in np.flatnonzero(events["event"] == "expire").tolist():
         number, time, reason = int(order[row]), int(events["time"][row]), events["reason"][row]
         bars = data[int(folder.order_symbol[number])]
         bar = bars.closing_at(time)
         fits = {
             "end_of_data": time == last,
-            "day_end": orders["tif"][number] == "day" and bar >= 0 and bool(bars.day_last[bar]),
+            "day_end": orders["tif"][number] == "day" and (bar >= 0 and bool(bars.day_last[bar]) or row in undone),
             "gtd_reached": orders["tif"][number] == "gtd"
             and time == max(int(orders["expire_at"][number]), int(orders["arrived_at"][number])),
         }
@@ -185,18 +187,22 @@ def _ends(audit: Audit, data: Sequence[Bars], instants: Array, story: Story) -> 
     if folder.state not in STOPPED:
         for row in np.flatnonzero(~np.isin(orders["status"], ENDED)).tolist():
             wrong.append(f"orders.parquet row {row} column status: still {orders['status'][row]} after the end of the data")
+    told, of_fill = roles(folder), folder["fills"]["order_id"].tolist()
+    corrected = {order for fill, order in enumerate(of_fill) if told.corrects(fill)}  # done anew as its fill was corrected
     day = np.flatnonzero((orders["tif"] == "day") & (orders["done_at"] != 0))
     for index, bars in enumerate(data):
         ends = bars.close_time[bars.day_last != 0]
         rows = [
-            row for row in day[folder.order_symbol[day] == index].tolist() if story.arrivals[row] and row not in story.replaced
+            row
+            for row in day[folder.order_symbol[day] == index].tolist()
+            if story.arrivals[row] and row not in story.replaced | corrected
         ]
         for row in rows:
             end = int(np.searchsorted(ends, story.arrivals[row], "right"))
             if end < len(ends) and int(orders["done_at"][row]) > int(ends[end]):
                 wrong.append(f"orders.parquet row {row} column done_at: a DAY order outlived its day, {moment(int(ends[end]))}")
     gtd = folder.references("fills", "order_id", "orders")
-    late = (orders["tif"][gtd] == "gtd") & (folder["fills"]["instant"] > orders["expire_at"][gtd])
+    late = (orders["tif"][gtd] == "gtd") & (folder["fills"]["stage"] != BOOKS) & (folder["fills"]["instant"] > orders["expire_at"][gtd])
     wrong += [f"fills.parquet row {row} column instant: after its GTD order's date" for row in np.flatnonzero(late).tolist()]
     audit.say("data.expiry", orders.rows, wrong)
 
@@ -212,11 +218,11 @@ def _excursions(audit: Audit, ledger: Ledger, data: Sequence[Bars]) -> None:
     symbols, sides = folder.symbols("trades").tolist(), sheet["side"].tolist()
     for row, (symbol, side) in enumerate(zip(symbols, sides, strict=True)):
         bars, entry, leave = data[symbol], int(sheet["entry_fill"][row]), int(sheet["exit_fill"][row])
-        first = int(np.searchsorted(bars.close_time, fills["instant"][entry], "left"))
+        first = _bar_of_fill(bars, fills, entry)
         last = int(np.searchsorted(bars.close_time, end, "right")) - 1
-        last = max(first, last if leave < 0 else int(np.searchsorted(bars.close_time, fills["instant"][leave], "left")))
+        last = max(first, last if leave < 0 else _bar_of_fill(bars, fills, leave))
         at_open = fills["stage"][entry] == "open"
-        whole_exit = leave < 0 or fills["stage"][leave] in ("close", "flat_at")
+        whole_exit = leave < 0 or fills["stage"][leave] in ("close", "flat_at", BOOKS)
         price = int(exit_price[row]) if leave < 0 else ledger.price[leave]
         part = slice(first + (not at_open), last + whole_exit)
         lows, highs = [price, *bars.low[part].tolist()], [price, *bars.high[part].tolist()]
@@ -229,3 +235,11 @@ def _excursions(audit: Audit, ledger: Ledger, data: Sequence[Bars]) -> None:
         mfe.append(max(0, max(highs) - paid if side == "buy" else paid - min(lows)))
     for column, values in (("bars_held", held), ("mae", mae), ("mfe", mfe)):
         audit.compare("trades", column, f"data.{column}", values)
+
+
+def _bar_of_fill(bars: Bars, fills: Sheet, fill: int) -> int:
+    """Row of the bar of a fill; of one that met no market, the last that was known by then."""
+    instant = fills["instant"][fill]
+    if fills["stage"][fill] == BOOKS:
+        return int(np.searchsorted(bars.close_time, instant, "right")) - 1
+    return int(np.searchsorted(bars.close_time, instant, "left"))

@@ -8,12 +8,14 @@ import numpy as np
 
 from fillwright.verify.audit import Audit
 from fillwright.verify.lifecycle import (
+    BUSTS,
     ENDED,
     FILLS,
     LEGAL,
     MADE_WITH,
     MOVING,
     SIZED_AT_FILL,
+    TELLS,
     UNASKED,
     asked_after,
     cancels_after,
@@ -21,6 +23,7 @@ from fillwright.verify.lifecycle import (
     flags_after,
 )
 from fillwright.verify.reading import Array, Folder
+from fillwright.verify.roles import roles
 
 
 @dataclass
@@ -113,16 +116,21 @@ def _replay(folder: Folder, notional: list[int], price: Array) -> tuple[list[_Li
         if life.fixed is None:
             # Bits that no event moves, being held and the size being open are facts of a new order.
             life.fixed, life.flags = int(flags) & ~MOVING, int(flags) & MADE_WITH
-        if event in FILLS:
+        sign = -1 if event in BUSTS else 1
+        if event in TELLS:
             if 0 <= fill < fills.rows and int(fill_order[fill]) == order and not met[fill]:
                 met[fill] = 1
-                life.cum += int(fill_quantity[fill])
-                life.notional += notional[fill]
+                life.cum += sign * int(fill_quantity[fill])
+                life.notional += sign * notional[fill]
                 life.fee += int(fill_fee[fill])
             else:
                 said.crossed.append(f"order_events.parquet row {row} column fill_id: {fill} is no new fill of order {order}")
         elif fill != -1:
             said.crossed.append(f"order_events.parquet row {row} column fill_id: {fill}, but {event} has no fill")
+        if event in BUSTS and (event == "bust_all") != (life.cum == 0):
+            said.illegal.append(f"order_events.parquet row {row} column event: {event}, but {life.cum} of order {order} is filled")
+        # An order that works again arrives a second time, after fills that came before.
+        life.replaced |= event in BUSTS and before == "filled"
         if fixes_size(event, reason, int(quantity) != life.quantity):
             life.flags &= ~SIZED_AT_FILL
         if event != "replace_request":
@@ -180,7 +188,9 @@ def _limits(audit: Audit, price: Array) -> None:
     fill = events["fill_id"][rows]
     limit = folder.units("order_events", "limit_price")[rows]
     buys = orders["side"][folder.references("fills", "order_id", "orders")[fill]] == "buy"
-    beyond = (limit != 0) & np.where(buys, price[fill] > limit, price[fill] < limit)
+    # A limit may have moved since the fill that one undoes.
+    met = ~np.array(roles(folder).undoes, np.bool_)[fill]
+    beyond = met & (limit != 0) & np.where(buys, price[fill] > limit, price[fill] < limit)
     rows = fill[np.flatnonzero(beyond)]
     wrong = [f"fills.parquet row {row} column price: beyond the limit of its order" for row in rows.tolist()]
     audit.say("fills.limit", int((limit != 0).sum()), wrong)

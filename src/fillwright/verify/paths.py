@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 
 from fillwright.verify.bars import Bars
+from fillwright.verify.draws import draw
 from fillwright.verify.terms import Terms
 
 HIGH_FIRST, LOW_FIRST, CLOSE_ONLY = "open_high_low_close", "open_low_high_close", "close_only"
 STAGES = ("open", "first", "second", "close")
 
-_MASK = 2**64 - 1
 _CLOSE_CALL = 1e-9
 """A draw this near to its probability may go either way: the last bit of an exponential is no evidence."""
 
@@ -40,7 +40,7 @@ def allowed(terms: Terms, instrument: int, bars: Bars, row: int, exposure: int) 
     if setting in ("worst", "best") and exposure:
         return (HIGH_FIRST,) if (exposure < 0) == (setting == "worst") else (LOW_FIRST,)
     if setting == "probabilistic" and high != low:
-        apart = _draw(terms.seed, 1, instrument, int(bars.open_time[row])) - _high_first(high - low, last - first)
+        apart = draw(terms.seed, 1, instrument, int(bars.open_time[row])) - _high_first(high - low, last - first)
         if abs(apart) < _CLOSE_CALL:
             return HIGH_FIRST, LOW_FIRST
         return (HIGH_FIRST,) if apart < 0 else (LOW_FIRST,)
@@ -53,18 +53,3 @@ def _high_first(spread: int, change: int) -> float:
     a, b = ((2 * spread + sign * change) ** 2 / variance for sign in (1, -1))
     weights = [(d - 1) * math.exp(-d / 2) for d in (a, b)]
     return weights[0] / sum(weights)
-
-
-def _mix(x: int) -> int:
-    z = (x + 0x9E3779B97F4A7C15) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    return z ^ (z >> 31)
-
-
-def _draw(seed: int, *key: int) -> float:
-    """Uniform in [0, 1), keyed: it depends on nothing else."""
-    h = _mix(seed & _MASK)
-    for part in key:
-        h = _mix(h ^ (part & _MASK))
-    return (h >> 11) / 2**53

@@ -13,6 +13,8 @@ from fillwright.verify.audit import Audit
 from fillwright.verify.bars import Bars
 from fillwright.verify.exact import half_even
 from fillwright.verify.ledger import STEPS, Ledger
+from fillwright.verify.reading import Folder
+from fillwright.verify.roles import BOOKS, roles
 from fillwright.verify.story import Story
 from fillwright.verify.terms import RATE, Terms
 
@@ -43,9 +45,14 @@ def _steps(audit: Audit, ledger: Ledger, data: Sequence[Bars], story: Story, ter
     types = orders["type"][folder.references("fills", "order_id", "orders")].tolist()
     references = folder.units("fills", "reference_price").tolist()
     makers, opened = (fills["liquidity"] == "maker").tolist(), fills["event_time"].tolist()
+    at_books, given = (fills["stage"] == BOOKS).tolist(), {name: folder.units("fills", name).tolist() for name in STEPS}
     steps: dict[str, list[int]] = {name: [] for name in STEPS}
     for fill, (symbol, side, reference) in enumerate(zip(ledger.symbol, ledger.side, references, strict=True)):
         tick = terms.tick[symbol]
+        if at_books[fill]:  # its steps are those of the fill that it takes back
+            for name in STEPS:
+                steps[name].append(given[name][fill])
+            continue
         slip = 0 if makers[fill] else side * (terms.slip_ticks * tick + half_even(reference * terms.slip_rate, RATE))
         price = bounded = reference + slip
         bars = data[symbol]
@@ -83,17 +90,29 @@ def _fees(audit: Audit, ledger: Ledger, terms: Terms) -> list[int]:
     folder = audit.folder
     order = folder.references("fills", "order_id", "orders").tolist()
     makers = (folder["fills"]["liquidity"] == "maker").tolist()
+    told = roles(folder)
     raw: dict[int, int] = {}
     paid: dict[int, int] = {}
+    filled: dict[int, int] = {}
     fees = []
     for fill, number in enumerate(order):
-        instrument = folder.instruments[ledger.symbol[fill]]
-        total = raw.get(number, terms.fee_order)
-        total += half_even(terms.fee_unit * ledger.quantity[fill], 10**instrument.quantity_decimals)
-        total += half_even(ledger.notional[fill] * (terms.fee_maker if makers[fill] else terms.fee_taker), RATE)
+        sign = -1 if told.undoes[fill] else 1
+        first = not filled.get(number)
+        filled[number] = filled.get(number, 0) + sign * ledger.quantity[fill]
+        total = raw.get(number, 0) + (terms.fee_order if first else 0) + sign * _raw(folder, ledger, terms, fill, makers[fill])
+        if not filled[number]:
+            total = due = 0  # with nothing filled nothing is owed
+        else:
+            due = total if terms.fee_maximum is None else min(total, terms.fee_maximum)
+            due = max(due, terms.fee_minimum or 0)
         raw[number] = total
-        due = total if terms.fee_maximum is None else min(total, terms.fee_maximum)
-        due = max(due, terms.fee_minimum or 0)
         fees.append(due - paid.get(number, 0))
         paid[number] = due
     return fees
+
+
+def _raw(folder: Folder, ledger: Ledger, terms: Terms, fill: int, maker: bool) -> int:
+    """What a fill adds to the raw fees of its order, beside the fee per order."""
+    decimals = folder.instruments[ledger.symbol[fill]].quantity_decimals
+    by_unit = half_even(terms.fee_unit * ledger.quantity[fill], 10**decimals)
+    return by_unit + half_even(ledger.notional[fill] * (terms.fee_maker if maker else terms.fee_taker), RATE)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fillwright.verify.audit import Audit
-from fillwright.verify.lifecycle import ENDED, LEGAL, REFUSALS
+from fillwright.verify.lifecycle import BUSTS, ENDED, LEGAL, REFUSALS
 from fillwright.verify.reading import Folder
+from fillwright.verify.roles import roles
 
 REQUESTS = ("cancel_request", "replace_request", "replace_reject")
 """Events of the manager's own that leave open what becomes of an order."""
@@ -102,6 +103,7 @@ class _Teller:
         self.quantities = folder.units("fills", "quantity").tolist()
         self.heard = [False] * len(self.orders)
         self.own = _own(folder)
+        self.told = roles(folder)
         self.rows: list[list[int]] = [[] for _ in known]
         for row, order in enumerate(self.orders):
             self.rows[order].append(row)
@@ -126,16 +128,25 @@ class _Teller:
         if self.heard[event]:
             return "repeated", ""
         self.heard[event] = True
+        unheard = self._not_heard_before(event)
         if self.own[event]:
             if self.names[event] not in REQUESTS:
                 known.event, known.status = event, self.states[event]
             return "own", "" if self.instants[event] == instant else f"event {event} of its own was not known at once"
         if 0 <= self.fills[event] < len(self.quantities):
-            known.cum += int(self.quantities[self.fills[event]])
+            known.cum += (-1 if self.names[event] in BUSTS else 1) * int(self.quantities[self.fills[event]])
         if event <= known.event:
-            return "overtaken", ""
+            return "overtaken", unheard
         known.event, known.status, known.asked = event, self.states[event], 0
-        return "news", ""
+        return "news", unheard
+
+    def _not_heard_before(self, event: int) -> str:
+        """What is wrong where a fill is taken back, or corrected, that nobody has heard of; "" if nothing is."""
+        fill = self.fills[event]
+        if not 0 <= fill < len(self.told.of) or not 0 <= self.told.of[fill] < fill:
+            return ""
+        before = self.told.event[self.told.of[fill] if self.told.undoes[fill] else fill - 1]
+        return "" if before < 0 or self.heard[before] else f"event {event} is heard of before event {before}"
 
     def _ask(self, known: _Known, instant: int, event: int) -> tuple[str, str]:
         """The manager misses an answer."""

@@ -16,12 +16,13 @@ OF_TABLE = {
 
 OF_COLUMN = {
     ("orders", "status"): "the status after its last event",
-    ("orders", "cum_quantity"): "the sum of its fills' quantities",
-    ("orders", "cum_notional"): "the sum of its fills' notionals",
+    ("orders", "cum_quantity"): "the sum of its fills' quantities, less those undone",
+    ("orders", "cum_notional"): "the sum of its fills' notionals, less those undone",
     ("orders", "fee"): "the sum of its fills' fees",
     ("orders", "leaves_quantity"): "quantity less cum_quantity, 0 when done",
     ("order_events", "status_before"): "the status after the event before",
     ("order_events", "status"): "the life cycle of orders",
+    ("fills", "side"): "that of its order, the other one where it undoes a fill",
     ("fills", "price"): "the reference price and its five steps",
     ("fills", "notional"): "price x quantity x multiplier, half to even",
     ("fills", "position"): "the running sum of the fills of strategy and instrument",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fillwright.verify.ledger import SIDES
-from fillwright.verify.lifecycle import ENDED, FILLS, HELD, UNASKED
+from fillwright.verify.lifecycle import BUSTS, ENDED, FILLS, HELD, TELLS, UNASKED
 from fillwright.verify.reading import Folder
+from fillwright.verify.roles import Roles, roles
 
 CLOSED_BY_OTHERS = ("canceled_by_user", "replaced_to_filled", "parent_ended", "liquidation", "max_drawdown", "max_daily_loss")
 """Reasons of cancels that do not come from meeting the market."""
@@ -49,11 +50,15 @@ class _Order:
 
 @dataclass
 class Story:
-    """``met`` by fill; ``arrivals`` int by order, the last one, 0 = it never arrived; ``replaced`` orders that lost priority."""
+    """``met`` by fill; ``arrivals`` int by order, the last one, 0 = it never arrived; ``replaced`` orders that lost priority.
+
+    ``again`` are orders that were filled and worked again, once a fill was undone.
+    """
 
     met: dict[int, Met] = field(default_factory=dict)
     arrivals: list[int] = field(default_factory=list)
     replaced: set[int] = field(default_factory=set)
+    again: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class _Event:
     stop: int
     fill: int
     reason: str
+    before: str
 
 
 def tell(folder: Folder) -> Story:
@@ -90,6 +96,7 @@ class _Teller:
         self.accepted = (-1, -1)
         self.quantities = folder.units("fills", "quantity").tolist()
         self.story = Story()
+        self.told: Roles = roles(folder)
 
     def tell(self) -> Story:
         flags = self.folder["order_events"]["flags"].tolist()
@@ -114,7 +121,7 @@ class _Teller:
                     folder.references("order_events", "order_id", "orders").tolist(), events["event"].tolist(),
                     events["status"].tolist(), folder.units("order_events", "quantity").tolist(),
                     folder.units("order_events", "limit_price").tolist(), folder.units("order_events", "stop_price").tolist(),
-                    events["fill_id"].tolist(), events["reason"].tolist(), strict=True,
+                    events["fill_id"].tolist(), events["reason"].tolist(), events["status_before"].tolist(), strict=True,
                 )
             )
         ]  # fmt: skip
@@ -123,7 +130,9 @@ class _Teller:
         """Whether the event comes from meeting bars: what stood before the first of an instant, stood when its bars began."""
         if event.reason in ("shrunk_to_position", "nothing_to_reduce") and self.accepted == (event.row - 1, event.order):
             return False  # cut as it arrived
-        if event.event in FILLS or event.event == "trigger":
+        if event.event in TELLS:
+            return not 0 <= event.fill < len(self.told.of) or self.told.of[event.fill] < 0
+        if event.event == "trigger":
             return True
         if event.event in ("shrink", "reject"):
             return order.accepted
@@ -155,6 +164,12 @@ class _Teller:
                 order.arrival = event.time
                 self.story.replaced.add(event.order)
                 queue.pop(event.order, None)
+                queue[event.order] = None
+        elif event.event in BUSTS and 0 <= event.fill < len(self.quantities):
+            self.position[order.symbol] -= order.side * int(self.quantities[event.fill])
+            if event.before == "filled" and not self.told.is_corrected(event.fill):
+                order.arrival = event.time
+                self.story.again.add(event.order)
                 queue[event.order] = None
         elif event.event in FILLS and 0 <= event.fill < len(self.quantities):
             self.story.met[event.fill] = Met(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fillwright.verify.audit import Audit
 from fillwright.verify.ledger import Ledger
-from fillwright.verify.lifecycle import FILLS, HELD
+from fillwright.verify.lifecycle import HELD, TELLS
 from fillwright.verify.reading import Folder
 
 PROTECTION = ("limit", "stop", "stop_limit")
@@ -53,7 +53,7 @@ class _Walk:
         columns = (events[name].tolist() for name in ("event", "order_id", "fill_id", "flags", "reason"))
         for number, (event, order, fill, flags, reason) in enumerate(zip(*columns, strict=True)):
             news: list[Row] = []
-            if event in FILLS:
+            if event in TELLS:
                 news = self._filled(fill)
             elif event == "replace" and not flags & HELD and reason != "sized_at_fill":
                 news = self._moved(order)
