@@ -89,6 +89,16 @@ def _split_divmod(a: Ints, b: Ints, divisor: Ints, high: int) -> tuple[Ints, Int
     return a * b_high + a_high * b_low + part * root + quotient, rest
 
 
+def standing(fills: Records) -> npt.NDArray[np.bool_]:
+    """bool[fills]: False of fills that were undone, and of those that undo them; a corrected fill stands, the first one does not."""
+    named = fills["exec_ref_id"]
+    undoing = np.flatnonzero(named >= 0)
+    undoing = undoing[fills["side"][undoing] != fills["side"][named[undoing]]]
+    stands = np.ones(len(fills), np.bool_)
+    stands[undoing] = stands[named[undoing]] = False
+    return stands
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
     """Balances at the stored instants, per currency: cash, positions at their marks, rate, and what both are in base.

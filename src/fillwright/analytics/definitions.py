@@ -121,11 +121,15 @@ GROUPS: tuple[tuple[str, tuple[Definition, ...]], ...] = (
                 "turnover", "Turnover", "per year", "fills", "calendar",
                 "value bought and sold / mean equity, a year; not extrapolated from less than 28 days",
             ),
-            _d("traded_value", "Value traded", "money", "fills", "none", "sum of the values of all fills"),
-            _d("fees", "Commission and fees", "money", "fills", "none", "sum of all fees"),
+            _d(
+                "traded_value", "Value traded", "money", "fills", "none",
+                "sum of the values of all fills; an undone fill, and the one that undoes it, count nothing",
+            ),
+            _d("fees", "Commission and fees", "money", "fills", "none", "sum of all fees, less what came back"),
             _d(
                 "slippage", "Slippage", "money", "fills", "none",
-                "spread, slippage, impact and rounding: side x (price - reference price) x quantity, summed over fills",
+                "spread, slippage, impact and rounding: side x (price - reference price) x quantity, summed over fills; "
+                "one that undoes another takes out what that had added",
             ),
         ),
     ),

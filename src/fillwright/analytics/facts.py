@@ -15,6 +15,7 @@ from fillwright.analytics.metrics import Metric, MetricInputs, metrics, worst_dr
 from fillwright.data.market import Feed
 from fillwright.journal import Ints, Records, RunRecord
 from fillwright.model.codes import LimitAction, OrderEvent, OrderStatus, Reason, RunState, TradingState
+from fillwright.portfolio import standing
 
 Settings = Mapping[str, object]
 
@@ -115,7 +116,7 @@ def summary_inputs(
 
 
 def funnel(record: RunRecord, trades: Records) -> tuple[tuple[str, int], ...]:
-    """intents -> orders -> accepted -> filled -> trades, and the intents that changed nothing."""
+    """intents -> orders -> accepted -> filled -> trades, and the intents that changed nothing. Fills are those that stand."""
     orders, events = record.tables["orders"], record.tables["order_events"]
     # A fill implies acceptance even where the broker reported both at once.
     accepted = np.zeros(len(orders), np.bool_)
@@ -127,14 +128,14 @@ def funnel(record: RunRecord, trades: Records) -> tuple[tuple[str, int], ...]:
         ("orders", len(orders)),
         ("accepted", int(np.count_nonzero(accepted))),
         ("filled", int(np.count_nonzero(orders["cum_quantity"] > 0))),
-        ("fills", len(record.tables["fills"])),
+        ("fills", int(np.count_nonzero(standing(record.tables["fills"])))),
         ("trades", len(trades)),
     )
     return stages
 
 
 def refusals(record: RunRecord) -> tuple[tuple[str, int], ...]:
-    """Orders that were refused, cut or ended without trading in full, by what and why, most frequent first."""
+    """Orders that were refused, cut or ended without trading in full, by what and why, and fills taken back; most frequent first."""
     orders, events = record.tables["orders"], record.tables["order_events"]
     ended = (OrderStatus.DENIED, OrderStatus.REJECTED, OrderStatus.CANCELED, OrderStatus.EXPIRED)
     found: dict[str, int] = {}
@@ -144,6 +145,12 @@ def refusals(record: RunRecord) -> tuple[tuple[str, int], ...]:
     shrunk = events[events["event"] == OrderEvent.SHRINK]
     for _, reason, number in _pairs(shrunk["event"], shrunk["reason"]):
         found[_words("made smaller", reason)] = number
+    fills = record.tables["fills"]
+    named = int(np.count_nonzero(fills["exec_ref_id"] >= 0))
+    undone = int(np.count_nonzero(~standing(fills))) // 2
+    # Each fill that was undone has one that undoes it; one more names it where its price was corrected.
+    taken_back = (("fill undone", 2 * undone - named), ("fill corrected", named - undone))
+    found |= {what: number for what, number in taken_back if number}
     return tuple(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -194,7 +201,7 @@ def timeframe(ns: int) -> str:
 
 def assumptions(record: RunRecord, settings: Settings) -> tuple[tuple[str, str], ...]:
     """(what, setting) of everything that a reader has to know before believing the figures."""
-    fills = record.tables["fills"]
+    fills = record.tables["fills"][standing(record.tables["fills"])]
     ambiguous = int(np.count_nonzero(fills["ambiguous"]))
     said = [
         ("fill timing", _timing(settings)),

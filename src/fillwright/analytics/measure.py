@@ -9,7 +9,7 @@ from fillwright.analytics.metrics import MetricInputs
 from fillwright.journal import Ints, Records, RunRecord
 from fillwright.model.codes import Account, TradeStatus
 from fillwright.model.instrument import FX_SCALE
-from fillwright.portfolio import Portfolio
+from fillwright.portfolio import Portfolio, standing
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def metric_inputs(
         ratios=_ratios(record),
         trade_rates=rates,
         marks_in_position=_marks_in_position(view),
-        traded_value=float(np.sum(fills["notional"] * worth)),
+        traded_value=float(np.sum((fills["notional"] * worth)[standing(fills)])),
         fees=float(np.sum(fills["fee"] * worth)),
         slippage=float(np.sum(trades["slippage_cost"] * rates)),
         periods_per_year=periods_per_year,

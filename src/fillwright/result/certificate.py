@@ -288,7 +288,9 @@ def _orders(record: RunRecord) -> Iterator[Check]:
     for column, of in (("cum_quantity", "quantity"), ("cum_notional", "notional"), ("fee", "fee")):
         total = np.zeros(len(orders), np.int64)
         np.add.at(total, fills["order_id"], fills[of] if of == "fee" else sign * fills[of])
-        yield compared(f"orders {column}", total, orders[column], f"sum of the fills' {of}, less what was undone", f"orders {column}")
+        yield compared(
+            f"orders {column}", total, orders[column], f"sum of the fills' {of}, less what was undone", f"orders {column}"
+        )
     done = np.isin(orders["status"], (*TERMINAL, OrderStatus.INITIALIZED))
     left = np.where(done, 0, orders["quantity"] - orders["cum_quantity"])
     rule = "quantity less cum_quantity, 0 when done"

@@ -37,9 +37,11 @@ PLACES = {
     Stage.QUOTE: "the quote as it came",
     Stage.STANDING: "the quote that stood when the order arrived",
     Stage.PRINT: "the print as it came",
+    Stage.BOOKS: "none: it stands in the books only",
 }
 
 
+BUSTS = (OrderEvent.BUST, OrderEvent.BUST_ALL)
 OFFERS = {
     Stage.QUOTE: ("the quote", ""),
     Stage.STANDING: ("the quote", ""),
@@ -73,7 +75,7 @@ def fill_facts(it: Subject, fill: int) -> Facts:
     row = it.view("fills", fill)
     order = it.view("orders", row.order_id)
     event = it.view("order_events", it.rows("order_events", "fill_id", fill)[0])
-    bar = _bar(it, row)
+    bar = {} if row.stage is Stage.BOOKS else _bar(it, row)
     return {
         "fill": fill,
         "time": _moment(row.time),
@@ -87,6 +89,7 @@ def fill_facts(it: Subject, fill: int) -> Facts:
         "order": _order(order),
         "trading_state": _trading_state(it, order),
         "market": _market(it, row, event, bar),
+        "books": _books(it, fill, event),
         "steps": list(_steps(it, row, order, event, bar)),
         "notional": _notional(it, row),
         "fee": _fee(it, row, fill),
@@ -117,6 +120,8 @@ def order_facts(it: Subject, order: int) -> Facts:
             {
                 "fill": fill.raw("fill_id"), "time": _moment(fill.time), "quantity": _text(fill.exact("quantity")),
                 "price": _text(fill.exact("price")), "fee": _text(fill.exact("fee")), "liquidity": _word(fill.liquidity),
+                "undoes": fill.exec_ref_id if fill.side is not row.side else None,
+                "corrects": fill.exec_ref_id if fill.side is row.side else None,
             }
             for fill in fills
         ],
@@ -242,6 +247,22 @@ def _market(it: Subject, row: View, event: View, bar: Mapping[str, int]) -> Fact
     }
 
 
+def _books(it: Subject, fill: int, event: View) -> Facts:
+    """What the broker did in the books: of this fill, and to it afterwards; each None where it did nothing."""
+    fills = it.tables.records["fills"]
+    named = int(fills["exec_ref_id"][fill])
+    later = it.rows("fills", "exec_ref_id", fill)
+    undoes = event.event in BUSTS
+    return {
+        "undoes": named if undoes else None,
+        "corrects": named if named >= 0 and not undoes else None,
+        "price_before": _text(it.view("fills", named).exact("price")) if named >= 0 else None,
+        "undone_by": later[0] if later else None,
+        "undone": _moment(int(fills["instant"][later[0]])) if later else None,
+        "corrected_by": later[1] if len(later) > 1 else None,
+    }
+
+
 def _way(path: BarPath) -> tuple[str, ...]:
     if path is BarPath.CLOSE_ONLY:
         return ("close",)
@@ -341,8 +362,18 @@ def _fee(it: Subject, row: View, fill: int) -> Facts:
     """The fee and how the commission comes to it."""
     model = it.config.costs.commission
     earlier = [number for number in it.rows("fills", "order_id", row.raw("order_id")) if number < fill]
-    paid = sum((it.view("fills", number).exact("fee") for number in earlier), Decimal(0))
+    before = [it.view("fills", number) for number in earlier]
+    paid = sum((one.exact("fee") for one in before), Decimal(0))
+    side = it.view("orders", row.order_id).side
+    filled = sum((one.exact("quantity") * int(one.side * side) for one in before), Decimal(0))
     fee, raw, formula = row.exact("fee"), Decimal(0), "no commission"
+    if row.side is not side:
+        rest = "what is still filled" if filled != row.exact("quantity") else "nothing, as nothing is filled any more,"
+        return {
+            "amount": _text(fee),
+            "formula": f"what {rest} costs, less {_text(paid)} that the order has paid",
+            "paid_before": _text(paid),
+        }
     if model.model == "rate":
         maker = row.liquidity is Liquidity.MAKER and model.maker_rate is not None
         rate = model.maker_rate if maker and model.maker_rate is not None else model.rate
@@ -352,7 +383,7 @@ def _fee(it: Subject, row: View, fill: int) -> Facts:
         raw = row.exact("quantity") * model.amount
         formula = f"{_text(row.exact('quantity'))} x {_text(model.amount)} per unit"
     elif model.model == "per_order":
-        raw = Decimal(0) if earlier else model.amount
+        raw = Decimal(0) if filled else model.amount
         formula = f"{_text(model.amount)} per order, with its first fill"
     unit = Decimal(1).scaleb(-it.config.account.money_decimals)
     bounded = raw.quantize(unit, ROUND_HALF_EVEN) != fee
@@ -424,10 +455,14 @@ def _life(it: Subject, order: int) -> Iterator[Facts]:
 
 
 def _fill_text(facts: Facts) -> Iterator[str]:
-    market, fee, notional, funds = facts["market"], facts["fee"], facts["notional"], facts["funds"]
+    market = facts["market"]
     yield f"fill {facts['fill']}: {facts['side']} {facts['quantity']} {facts['symbol']} at {facts['price']} on {facts['time']}"
     yield from _order_lines(facts["order"])
     yield from _state_lines(facts["trading_state"])
+    yield from _books_lines(facts["books"])
+    if facts["books"]["price_before"] is not None:
+        yield from _money_lines(facts)
+        return
     closed = f", closed {market['bar_closed']}" if market["bar_closed"] else ""
     yield f"  market: {market['place']}{', of' if market['is_moment'] else ' that opened'} {market['bar_opened']}{closed}"
     yield f"    {market['why_then']}"
@@ -442,6 +477,25 @@ def _fill_text(facts: Facts) -> Iterator[str]:
         yield f"    {who} left {market['volume_left']}{what} to it"
     if market["ambiguous"]:
         yield "    ambiguous: another path through the same bar would have filled differently"
+    yield from _money_lines(facts)
+
+
+def _books_lines(books: Facts) -> Iterator[str]:
+    """What the broker took back, in words."""
+    if books["undoes"] is not None:
+        yield f"  market: none; the broker undid fill {books['undoes']}: the same price, steps and quantity on the other side"
+    if books["corrects"] is not None:
+        yield f"  market: none; the broker corrected the price of fill {books['corrects']}, which was {books['price_before']}"
+    if books["undone_by"] is not None:
+        then = (
+            f" and took its place by fill {books['corrected_by']}, at another price" if books["corrected_by"] is not None else ""
+        )
+        yield f"  the broker undid it on {books['undone']} by fill {books['undone_by']}{then}"
+
+
+def _money_lines(facts: Facts) -> Iterator[str]:
+    """Price, notional, fee, lots and funds, and the life of the order."""
+    fee, notional, funds = facts["fee"], facts["notional"], facts["funds"]
     yield "  price:"
     for step in facts["steps"]:
         yield f"    {step['step']:<10}{step['amount']:>18}  {step['rule']}"
@@ -468,9 +522,10 @@ def _order_text(facts: Facts) -> Iterator[str]:
     if facts["children"]:
         yield f"  releases order {', '.join(map(str, facts['children']))} when it is filled"
     for fill in facts["fills"]:
+        names = "".join(f", {word} fill {fill[word]}" for word in ("undoes", "corrects") if fill[word] is not None)
         yield (
             f"  fill {fill['fill']}: {fill['quantity']} at {fill['price']} on {fill['time']}, {fill['liquidity']}, "
-            f"fee {fill['fee']} {facts['currency']}"
+            f"fee {fill['fee']} {facts['currency']}{names}"
         )
     if not facts["fills"]:
         yield "  no fills"

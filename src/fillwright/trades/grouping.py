@@ -12,7 +12,8 @@ Prices are averages of fills weighted by quantity, half to even. Under average b
 Excursions (``mae``, ``mfe``) are measured against the average entry price on the execution feed's bars. Bars strictly
 between entry and exit count with low and high. The entry bar counts fully after a fill at its open, else with its close
 only: what came after the fill inside the bar cannot be known from its extremes. The exit bar counts with the exit price
-only, unless the exit was at its close, then fully; so does, for what the broker undoes in the books, the last bar by then. An open trade runs to the close of the last bar. Where there are quotes, the
+only, unless the exit was at its close, then fully. A fill that the broker undoes or corrects has the last bar known by then, as at
+its close. An open trade runs to the close of the last bar. Where there are quotes, the
 side counts that would close the trade: the bid of a long one, the ask of a short one.
 """
 

@@ -46,11 +46,12 @@ class Faults:
         config: dict[str, Any] = folder.run["config"]
         faults = config["execution"]["faults"]
         return cls(
-            int(config["run"]["seed"]),
-            *(int(Fraction(str(faults.get(name, 0))) * RATE) for name in ("bust", "correct")),
-            duration(str(faults.get("bust_after", "1h"))),
-            int(faults.get("correct_by", 1)),
-            tuple(max(1, int(facts["tick"])) for facts in folder.run["instruments"]),
+            seed=int(config["run"]["seed"]),
+            bust=int(Fraction(str(faults["bust"])) * RATE),
+            correct=int(Fraction(str(faults["correct"])) * RATE),
+            after=duration(str(faults["bust_after"])),
+            by=int(faults["correct_by"]),
+            tick=tuple(max(1, int(facts["tick"])) for facts in folder.run["instruments"]),
         )
 
 
@@ -159,7 +160,8 @@ def _named(folder: Folder, told: Roles) -> Iterator[str]:
     for fill, of in enumerate(told.of):
         by_name = of >= 0 or told.undoes[fill]
         if (stages[fill] == BOOKS) != by_name:
-            yield _wrong(fill, "stage", f"{stages[fill]}, but it {'takes back' if by_name else 'names'} {'one' if by_name else 'no fill'}")
+            names = "takes back or corrects one" if by_name else "names no fill"
+            yield _wrong(fill, "stage", f"{stages[fill]}, but it {names}")
         if by_name and (not -1 < of < fill or told.undoes[of]):
             yield _wrong(fill, "exec_ref_id", f"{of} is no earlier fill that can be taken back")
         if told.undoes[fill]:
@@ -228,7 +230,8 @@ def _drawn(folder: Folder, ledger: Ledger, told: Roles) -> Iterator[str]:
         elif shift:
             price = ledger.price[of] + shift * tick[ledger.symbol[of]]
             if ledger.price[fill + 1] != price or price < 1:
-                yield _wrong(fill + 1, "reference_price", f"comes to {ledger.price[fill + 1]}, expected {price}: {shift} ticks from fill {of}")
+                text = f"comes to {ledger.price[fill + 1]}, expected {price}: {shift} ticks from fill {of}"
+                yield _wrong(fill + 1, "reference_price", text)
 
 
 def _orders(folder: Folder, told: Roles) -> Iterator[str]:
@@ -262,7 +265,7 @@ def _end(orders: Any, order: int, now: int) -> tuple[str, str] | None:
 def _overdrawn(folder: Folder, ledger: Ledger, told: Roles) -> Iterator[str]:
     """In a cash account nothing is taken back that leaves less than no money, or less than no lots."""
     for fill, (currency, cash, held) in enumerate(balances(folder, ledger)):
-        if told.of[fill] < 0 or told.undoes[fill] and told.is_corrected(fill):
+        if told.of[fill] < 0 or (told.undoes[fill] and told.is_corrected(fill)):
             continue
         if cash < 0 or held < 0:
             code = folder.currencies[currency].code
@@ -271,9 +274,7 @@ def _overdrawn(folder: Folder, ledger: Ledger, told: Roles) -> Iterator[str]:
 
 def balances(folder: Folder, ledger: Ledger) -> Iterator[tuple[int, int, int]]:
     """After each fill: the currency that it is paid in, the cash there is in it, and lots of the instrument; of all strategies."""
-    cash = [
-        int(folder.cash.get(currency.code, Fraction(0)) * 10**currency.decimals) for currency in folder.currencies
-    ]
+    cash = [int(folder.cash.get(currency.code, Fraction(0)) * 10**currency.decimals) for currency in folder.currencies]
     held = [0] * len(folder.instruments)
     for symbol, side, quantity, notional, fee in zip(
         ledger.symbol, ledger.side, ledger.quantity, ledger.notional, ledger.fee, strict=True
@@ -294,12 +295,13 @@ def check_taken_back(audit: Audit, ledger: Ledger, instants: np.typing.NDArray[A
     waiting = marked(folder, ledger)
     for item in waiting:
         place = int(np.searchsorted(instants, max(item.due, last + 1, ledger.instant[item.fill] + 1), "left"))
-        if place >= len(instants) or int(instants[place]) > end and item.fill not in by:
+        if place >= len(instants) or (int(instants[place]) > end and item.fill not in by):
             break
         last = int(instants[place])
         fill = by.get(item.fill)
         if fill is not None and ledger.instant[fill] != last:
-            wrong.append(_wrong(fill, "instant", f"found {moment(ledger.instant[fill])}, expected {moment(last)}: it was due then"))
+            text = f"found {moment(ledger.instant[fill])}, expected {moment(last)}: it was due then"
+            wrong.append(_wrong(fill, "instant", text))
         elif fill is None and not turns.excused(item, last):
             wrong.append(_wrong(item.fill, "exec_ref_id", f"nothing names it, but it was to be taken back at {moment(last)}"))
     audit.say("data.taken_back", len(waiting), wrong)
@@ -320,7 +322,7 @@ class _Turns:
         ledger = self.ledger
         symbol, side = ledger.symbol[item.fill], ledger.side[item.fill]
         price = ledger.price[item.fill] + item.shift * self.faults.tick[symbol]
-        if price < 1 or item.shift and any(side * (price - limit) > 0 for limit in self._limits(item.fill, now)):
+        if price < 1 or (item.shift and any(side * (price - limit) > 0 for limit in self._limits(item.fill, now))):
             return True
         return self.cash and self._short(item, now, price)
 

@@ -108,7 +108,9 @@ def book(folder: Folder) -> Ledger:
         fee=[int(value) for value in folder.units("fills", "fee")],
         instant=fills["instant"].tolist(),
         named=orders["lot_id"][order].tolist(),
-        undone=[of if undoes and 0 <= of < fill else -1 for fill, (of, undoes) in enumerate(zip(told.of, told.undoes, strict=True))],
+        undone=[
+            of if undoes and 0 <= of < fill else -1 for fill, (of, undoes) in enumerate(zip(told.of, told.undoes, strict=True))
+        ],
     )
     for fill in range(fills.rows):
         _book_fill(folder, ledger, fill)

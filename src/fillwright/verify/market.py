@@ -178,7 +178,7 @@ def _ends(audit: Audit, data: Sequence[Bars], instants: Array, story: Story) -> 
         bar = bars.closing_at(time)
         fits = {
             "end_of_data": time == last,
-            "day_end": orders["tif"][number] == "day" and (bar >= 0 and bool(bars.day_last[bar]) or row in undone),
+            "day_end": orders["tif"][number] == "day" and (row in undone or (bar >= 0 and bool(bars.day_last[bar]))),
             "gtd_reached": orders["tif"][number] == "gtd"
             and time == max(int(orders["expire_at"][number]), int(orders["arrived_at"][number])),
         }
@@ -202,7 +202,11 @@ def _ends(audit: Audit, data: Sequence[Bars], instants: Array, story: Story) -> 
             if end < len(ends) and int(orders["done_at"][row]) > int(ends[end]):
                 wrong.append(f"orders.parquet row {row} column done_at: a DAY order outlived its day, {moment(int(ends[end]))}")
     gtd = folder.references("fills", "order_id", "orders")
-    late = (orders["tif"][gtd] == "gtd") & (folder["fills"]["stage"] != BOOKS) & (folder["fills"]["instant"] > orders["expire_at"][gtd])
+    late = (
+        (orders["tif"][gtd] == "gtd")
+        & (folder["fills"]["stage"] != BOOKS)
+        & (folder["fills"]["instant"] > orders["expire_at"][gtd])
+    )
     wrong += [f"fills.parquet row {row} column instant: after its GTD order's date" for row in np.flatnonzero(late).tolist()]
     audit.say("data.expiry", orders.rows, wrong)
 

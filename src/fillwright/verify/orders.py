@@ -128,7 +128,9 @@ def _replay(folder: Folder, notional: list[int], price: Array) -> tuple[list[_Li
         elif fill != -1:
             said.crossed.append(f"order_events.parquet row {row} column fill_id: {fill}, but {event} has no fill")
         if event in BUSTS and (event == "bust_all") != (life.cum == 0):
-            said.illegal.append(f"order_events.parquet row {row} column event: {event}, but {life.cum} of order {order} is filled")
+            said.illegal.append(
+                f"order_events.parquet row {row} column event: {event}, but {life.cum} of order {order} is filled"
+            )
         # An order that works again arrives a second time, after fills that came before.
         life.replaced |= event in BUSTS and before == "filled"
         if fixes_size(event, reason, int(quantity) != life.quantity):
