@@ -488,7 +488,7 @@ def _books_lines(books: Facts) -> Iterator[str]:
         yield f"  market: none; the broker corrected the price of fill {books['corrects']}, which was {books['price_before']}"
     if books["undone_by"] is not None:
         then = (
-            f" and took its place by fill {books['corrected_by']}, at another price" if books["corrected_by"] is not None else ""
+            f", and put fill {books['corrected_by']} in its place, at another price" if books["corrected_by"] is not None else ""
         )
         yield f"  the broker undid it on {books['undone']} by fill {books['undone_by']}{then}"
 
