@@ -176,7 +176,7 @@ class Tiny:
              "quantity": quantity, "reference_price": reference, **steps, "price": price, "liquidity": 1, "available": -1,
              "notional": notional, "fee": fee, "closing_quantity": closing[0], "lot_id": closing[1],
              "position": before + side * quantity, "exit_reason": int(why),
-             "queue_ahead": -1, "reported_at": time}
+             "exec_ref_id": -1, "queue_ahead": -1, "reported_at": time}
         )  # fmt: skip
         it.row["cum_notional"] += notional
         it.row["fee"] += fee

@@ -25,10 +25,11 @@ def points(bars: Bars, row: int, path: str) -> tuple[int, int, int, int]:
     return int(bars.open[row]), first, second, int(bars.close[row])
 
 
-def allowed(terms: Terms, instrument: int, bars: Bars, row: int, exposure: int) -> tuple[str, ...]:
+def allowed(terms: Terms, instrument: int, bars: Bars, row: int, exposure: int | None) -> tuple[str, ...]:
     """The paths that a bar may have taken: one, but for a draw too close to call.
 
-    ``exposure`` is the side that a fall hurts as +1: of the position, else against the first working order; 0 = neither.
+    ``exposure`` is the side that a fall hurts as +1: of the position, else against the first working order; 0 = neither,
+    None = one of them, it is not known which.
     """
     setting = terms.path
     if setting in (HIGH_FIRST, LOW_FIRST, CLOSE_ONLY):
@@ -37,6 +38,8 @@ def allowed(terms: Terms, instrument: int, bars: Bars, row: int, exposure: int) 
     by_direction = HIGH_FIRST if last < first else LOW_FIRST
     if setting == "nearest" and high - first != first - low:
         return (HIGH_FIRST,) if high - first < first - low else (LOW_FIRST,)
+    if setting in ("worst", "best") and exposure is None:
+        return HIGH_FIRST, LOW_FIRST
     if setting in ("worst", "best") and exposure:
         return (HIGH_FIRST,) if (exposure < 0) == (setting == "worst") else (LOW_FIRST,)
     if setting == "probabilistic" and high != low:

@@ -20,7 +20,8 @@ class Met:
     arrival    when it arrived, or lost its priority by a replace
     released   when its parent let it go, 0 = it never waited for one
     triggered  (instant, time) of its trigger, (0, 0) = none yet
-    exposure   side of the position, else opposite to that of the first working order of the instrument, before the bar
+    exposure   side of the position, else opposite to that of the first working order of the instrument, before the bar;
+               None where its place in the list does not follow from the events
     """
 
     row: int
@@ -30,7 +31,7 @@ class Met:
     arrival: int
     released: int
     triggered: tuple[int, int]
-    exposure: int
+    exposure: int | None
 
 
 @dataclass
@@ -43,6 +44,8 @@ class _Order:
     arrival: int = 0
     released: int = 0
     trails: bool = False
+    shows: bool = False
+    parent: int = -1
     held: bool = False
     accepted: bool = False
     triggered: tuple[int, int] = (0, 0)
@@ -52,7 +55,7 @@ class _Order:
 class Story:
     """``met`` by fill; ``arrivals`` int by order, the last one, 0 = it never arrived; ``replaced`` orders that lost priority.
 
-    ``again`` are orders that were filled and worked again, once a fill was undone.
+    ``again`` are orders that arrived anew: filled ones that worked again once a fill was undone, and those released by a fill elsewhere.
     """
 
     met: dict[int, Met] = field(default_factory=dict)
@@ -88,10 +91,16 @@ class _Teller:
         symbols, sides = folder.order_symbol.tolist(), orders["side"].tolist()
         self.folder = folder
         trails = (orders["trail_unit"] != 0).tolist()
-        self.orders = [_Order(symbol, SIDES[side], trails=t) for symbol, side, t in zip(symbols, sides, trails, strict=True)]
+        shows, parents = (folder.units("orders", "display_quantity") > 0).tolist(), orders["parent_id"].tolist()
+        self.orders = [
+            _Order(symbol, SIDES[side], trails=t, shows=s, parent=p)
+            for symbol, side, t, s, p in zip(symbols, sides, trails, shows, parents, strict=True)
+        ]
+        self.unsure: set[int] = set()
+        self.keeps_place = str(folder.run["config"]["orders"].get("bracket")) == "arm_on_full"
         self.working: dict[int, dict[int, None]] = {symbol: {} for symbol in range(len(folder.instruments))}
         self.position = [0] * len(folder.instruments)
-        self.exposure = [0] * len(folder.instruments)
+        self.exposure: list[int | None] = [0] * len(folder.instruments)
         self.matched = 0
         self.accepted = (-1, -1)
         self.quantities = folder.units("fills", "quantity").tolist()
@@ -140,11 +149,14 @@ class _Teller:
             return True
         return event.event == "cancel" and event.reason not in CLOSED_BY_OTHERS
 
-    def _exposed(self, symbol: int) -> int:
+    def _exposed(self, symbol: int) -> int | None:
         held = self.position[symbol]
         if held:
             return 1 if held > 0 else -1
-        return next((-self.orders[number].side for number in self.working[symbol] if not self.orders[number].held), 0)
+        free = [number for number in self.working[symbol] if not self.orders[number].held]
+        if not self.unsure.isdisjoint(free) and len({self.orders[number].side for number in free}) > 1:
+            return None
+        return -self.orders[free[0]].side if free else 0
 
     def _take(self, event: _Event, order: _Order) -> None:
         queue = self.working[order.symbol]
@@ -154,6 +166,7 @@ class _Teller:
             queue[event.order] = None
         elif event.event == "release":
             order.held, order.released = False, event.time
+            self._move_up(event, order, queue)
         elif event.event == "hold":
             order.held = True
         elif event.event == "trigger":
@@ -177,7 +190,20 @@ class _Teller:
                 self.exposure[order.symbol],
             )  # fmt: skip
             self.position[order.symbol] += order.side * int(self.quantities[event.fill])
+            if order.shows:  # what it shows next goes to the end of the list, and no event says so
+                self.unsure.add(event.order)
         if event.event != "replace_request":
             order.quantity, order.limit, order.stop = event.quantity, event.limit, event.stop
         if event.status in ENDED:
             queue.pop(event.order, None)
+
+    def _move_up(self, event: _Event, order: _Order, queue: dict[int, None]) -> None:
+        """A released order goes to the end of the list; where its parent is of another instrument, it arrives then."""
+        if self.keeps_place:  # an entry that ended otherwise releases exits that stay where they are
+            self.unsure.add(event.order)
+        if event.order in queue:
+            queue.pop(event.order)
+            queue[event.order] = None
+        if order.parent >= 0 and self.orders[order.parent].symbol != order.symbol and event.time > order.arrival:
+            order.arrival = event.time
+            self.story.again.add(event.order)
