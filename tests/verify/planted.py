@@ -9,7 +9,10 @@ import numpy as np
 from fillwright.verify.audit import Audit
 from fillwright.verify.reading import Currency, Folder, Instrument, Sheet
 
-TEXTS = ("account", "strategy", "symbol", "currency", "side", "exit_reason", "rule_id", "tag", "status")
+TEXTS = (
+    "account", "strategy", "symbol", "currency", "side", "exit_reason", "rule_id", "tag", "status", "status_before", "event", "reason",
+    "kind", "liquidity",
+)  # fmt: skip
 CURRENCIES = (Currency("USD", 2), Currency("EUR", 3), Currency("JPY", 0))
 INSTRUMENTS = (
     Instrument("AAA", 2, 0, 0, 1, 1),

@@ -107,7 +107,7 @@ def filled() -> Tables:
     return Tables(
         orders={"side": ["buy", "sell", "buy"]},
         fills={"order_id": [1, 0, 2], "quantity": [5, 6, 7], "available": [5, -1, 8]},
-        order_events={"fill_id": [-1, 1, 0, 2], "limit_price": [1, 100, 100, 0]},
+        order_events={"event": ["accept", *["fill_part"] * 3], "fill_id": [-1, 1, 0, 2], "limit_price": [1, 100, 100, 0]},
     )
 
 
@@ -190,9 +190,33 @@ def test_a_fill_after_the_cancel_is_late_and_leaves_the_end_where_it_was() -> No
 
 
 def test_an_order_whose_last_fill_is_taken_back_is_not_done() -> None:
-    lives, said = told([("submit", -1), ("accept", -1), ("fill_all", 0), ("bust", -1)], [(0, 10, 0)])
-    assert (lives[0].status, lives[0].done_at) == ("partially_filled", 0)
-    assert said.leaves == [10, 10, 0, 0]
+    events = [("submit", -1), ("accept", -1), ("fill_part", 0), ("fill_all", 1), ("bust", 2)]
+    lives, said = told(events, [(0, 4, 5), (0, 6, 3), (0, 4, -2)])
+    life = lives[0]
+    assert (life.status, life.done_at, life.cum, life.notional, life.fee) == ("partially_filled", 0, 6, 0, 6)
+    assert (said.cum, said.leaves, said.late) == ([0, 0, 4, 10, 6], [10, 10, 6, 0, 4], [0] * 5)
+    assert (said.illegal, said.crossed) == ([], [])
+
+
+def test_a_bust_says_whether_anything_is_filled_still() -> None:
+    fills = [(0, 4, 0), (0, 6, 0), (0, 4, 0), (0, 6, 0)]
+    events = [("submit", -1), ("accept", -1), ("fill_part", 0), ("fill_all", 1), ("bust", 2), ("bust_all", 3)]
+    lives, said = told(events, fills)
+    assert (said.illegal, lives[0].status, lives[0].cum) == ([], "new", 0)
+    assert told([*events[:4], ("bust_all", 2)], fills[:3])[1].illegal == [
+        "order_events.parquet row 4 column event: bust_all, but 6 of order 0 is filled"
+    ]
+    assert told([*events[:5], ("bust", 3)], fills)[1].illegal == [
+        "order_events.parquet row 5 column event: bust, but 0 of order 0 is filled"
+    ]
+
+
+def test_a_fill_that_undoes_another_is_beyond_no_limit() -> None:
+    """The limit may have moved since; a corrected one is within it."""
+    tables = filled()
+    assert not said_of_limits(tables, [99, 100, 500])[0].ok
+    tables["order_events"]["event"][2] = "bust"
+    assert said_of_limits(tables, [99, 100, 500])[0] == Check("fills.limit", True, 2, "")
 
 
 def test_a_replace_counts_from_its_confirmation() -> None:

@@ -71,7 +71,7 @@ class Ledger:
     fee: list[int]
     instant: list[int]
     named: list[int]
-    undone: list[int]
+    undone: list[int] = field(default_factory=list)
     closing: list[int] = field(default_factory=list)
     lot_id: list[int] = field(default_factory=list)
     position: list[int] = field(default_factory=list)

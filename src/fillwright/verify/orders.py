@@ -23,7 +23,6 @@ from fillwright.verify.lifecycle import (
     flags_after,
 )
 from fillwright.verify.reading import Array, Folder
-from fillwright.verify.roles import roles
 
 
 @dataclass
@@ -191,8 +190,8 @@ def _limits(audit: Audit, price: Array) -> None:
     limit = folder.units("order_events", "limit_price")[rows]
     buys = orders["side"][folder.references("fills", "order_id", "orders")[fill]] == "buy"
     # A limit may have moved since the fill that one undoes.
-    met = ~np.array(roles(folder).undoes, np.bool_)[fill]
-    beyond = met & (limit != 0) & np.where(buys, price[fill] > limit, price[fill] < limit)
+    undoes = np.isin(events["event"].astype(str)[rows], BUSTS)
+    beyond = ~undoes & (limit != 0) & np.where(buys, price[fill] > limit, price[fill] < limit)
     rows = fill[np.flatnonzero(beyond)]
     wrong = [f"fills.parquet row {row} column price: beyond the limit of its order" for row in rows.tolist()]
     audit.say("fills.limit", int((limit != 0).sum()), wrong)
