@@ -30,6 +30,8 @@ class Planted(Folder):
         self.equity_every = 0
         self.symbol_index = {instrument.symbol: i for i, instrument in enumerate(INSTRUMENTS)}
         self.currency_index = {currency.code: i for i, currency in enumerate(CURRENCIES)}
+        if "fills" in tables and "order_events" not in tables:
+            tables["order_events"] = {"event": ["fill_part"] * len(tables["fills"]["order_id"])}
         self.sheets = {name: sheet(name, columns) for name, columns in tables.items()}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fillwright.verify.audit import Audit, Check
-from fillwright.verify.ledger import book
+from fillwright.verify.ledger import book, check_ledger
 from fillwright.verify.trades import _excursions, _Slippage, check_trades
 from verify.planted import Planted, Recorder, columns_of
 
@@ -112,6 +112,48 @@ def test_average_booking_shares_the_slippage_of_all_entries() -> None:
     taken, left = _Slippage(made, ledger).taken(ledger, ledger.lots[0])
     # 2 of 10 take 2 of 10; 5 of 13 take 28 * 5 / 13 = 10.77; the 6 of the last entry stay with the 17 that are left.
     assert (taken, left) == ({0: 2, 1: 11}, 17 + 6)
+
+
+def undone(lots: str) -> Planted:
+    """Bought 10 at 100, 5 at 110, 3 at 120; the second is undone; 9 sold at 130; the first is undone, then the sale."""
+    made = Planted(
+        orders=columns_of("strategy symbol side lot_id exit_reason", [
+            ("a", "AAA", "buy", -1, "signal"), ("a", "AAA", "sell", -1, "target"),
+        ]),
+        order_events={"event": ["submit", *["fill_part"] * 3, "bust", "fill_all", "bust", "bust_all"]},
+        fills=columns_of("order_id exec_ref_id reference_price spread slippage impact limit tick quantity fee instant", [
+            (0, -1, 99, 0, 1, 0, 0, 0, 10, 0, 1), (0, -1, 110, 0, 0, 0, 0, 0, 5, 0, 2), (0, -1, 120, 0, 0, 0, 0, 0, 3, 0, 3),
+            (0, 1, 110, 0, 0, 0, 0, 0, 5, 0, 4), (1, -1, 130, 0, 0, 0, 0, 0, 9, 0, 5),
+            (0, 0, 99, 0, 1, 0, 0, 0, 10, 0, 6), (1, 4, 130, 0, 0, 0, 0, 0, 9, 0, 7),
+        ]),
+        lot_closes={"quantity": []}, positions={"quantity": []},
+    )  # fmt: skip
+    made.lots = lots
+    return made
+
+
+def test_a_fill_that_undoes_another_closes_its_lot_first() -> None:
+    """Then whatever is next; what is left of it opens a lot. With lots by age the sale leaves 1 of the first, else 4."""
+    made = undone("fifo")
+    ledger = book(made)
+    audit = Recorder(made)
+    check_ledger(audit, ledger)
+    assert list(audit.expected["fills.side"]) == ["buy", "buy", "buy", "sell", "sell", "sell", "buy"]
+    closes = [(close.fill, close.lot.number, close.quantity, close.proceeds - close.cost) for close in ledger.closes]
+    assert closes == [(3, 1, 5, 0), (4, 0, 9, 9 * 30), (5, 0, 1, 0), (5, 2, 3, 3 * -20), (6, 3, 6, 6 * -30)]
+    assert ledger.position == [10, 15, 18, 13, 4, -6, 3]
+    assert ledger.closing == [0, 0, 0, 5, 9, 4, 6] and ledger.lot_id == [0, 1, 2, -1, -1, 3, 4]
+    assert audit.expected["fills.exit_reason"] == ["none", "none", "none", "bust", "target", "reversal", "reversal"]
+    made = undone("lifo")
+    closes = [(close.fill, close.lot.number, close.quantity) for close in book(made).closes]
+    assert closes == [(3, 1, 5), (4, 2, 3), (4, 0, 6), (5, 0, 4), (6, 3, 6)]
+
+
+def test_what_a_fill_that_is_undone_had_cost_comes_back() -> None:
+    made = undone("fifo")
+    ledger = book(made)
+    slippage = _Slippage(made, ledger)
+    assert sum(slippage.opening.values()) + sum(slippage.closing.values()) == 0
 
 
 def test_an_unknown_grouping_is_said() -> None:
