@@ -57,9 +57,15 @@ WRONG = (
             "faults": {
                 "reject": 0.1, "reject_cancel": 0.4, "reject_replace": 0.4, "late_ack": 0.2, "late_by": "2h", "lost_ack": 0.3,
                 "duplicate_report": 0.3, "reorder_reports": 0.3, "outage": 0.1, "outage_length": "3h",
+                "bust": 0.2, "correct": 0.2, "bust_after": "2h", "correct_by": 50,
             },
         },
         "orders": {"status_request_after": "2h"},
+    },
+    {
+        "account": {"leverage": 3},
+        "execution": {"participation": None, "faults": {"bust": 0.3, "correct": 0.3, "bust_after": "2h", "correct_by": 50}},
+        "report": {"trades": "lot"},
     },
 )  # fmt: skip
 """Settings of runs whose broker goes wrong."""

@@ -40,6 +40,7 @@ def test_the_runs_hold_what_is_to_be_found(paths: list[Path]) -> None:
         lambda folder: {"own", "news", "overtaken", "repeated", "lost", "asked", "answer"} <= set(folder["reports"]["kind"]),
         lambda folder: "open" in folder["trades"]["status"],
         lambda folder: "reversal" in folder["fills"]["exit_reason"],
+        lambda folder: "bust" in folder["fills"]["exit_reason"] and "bust_all" in folder["order_events"]["event"],
         lambda folder: ((folder["orders"]["lot_id"] >= 0) & (folder["orders"]["cum_quantity"] > 0)).any(),
     ):
         assert any(said(folder) for folder in folders)

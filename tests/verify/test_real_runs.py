@@ -21,6 +21,7 @@ ACCOUNTS = (
     {"orders": {"flat_at": ["day_end", "run_end"], "reversal": "one_order"}, "execution": {"path": "worst"}},
     {"account": {"leverage": 4, "lots": "lowest_cost"}, "report": {"trades": "lot"}},
     {"execution": {"fill": "same_close_lookahead", "clamp_to_range": True}, "orders": {"time_in_force": "DAY"}},
+    {"account": {"leverage": 2, "lots": "specific"}, "execution": {"faults": {"bust": "0.2", "correct": "0.2", "correct_by": 9}}},
 )
 
 

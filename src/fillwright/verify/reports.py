@@ -21,12 +21,13 @@ UNASKED = ("shrunk_to_cash", "shrunk_to_margin", "follows_entry", "oco_filled")
 
 @dataclass
 class _Known:
-    """An order as it is known: its last event, its state, fills heard of; when the broker was asked, 0 = it was not."""
+    """An order as it is known: its last event, its state, fills heard of; when the broker was asked, 0 = it was not, and answered."""
 
     event: int = -1
     status: str = "initialized"
     cum: int = 0
     asked: int = 0
+    answered: int = 0
 
 
 def check_reports(audit: Audit) -> None:
@@ -101,6 +102,8 @@ class _Teller:
         self.states, self.fills = events["status"].tolist(), events["fill_id"].tolist()
         self.instants, self.due = events["instant"].tolist(), events["reported_at"].tolist()
         self.quantities = folder.units("fills", "quantity").tolist()
+        told = folder["reports"]["instant"].tolist()
+        self.last = told[-1] if told else 0
         self.heard = [False] * len(self.orders)
         self.own = _own(folder)
         self.told = roles(folder)
@@ -123,10 +126,13 @@ class _Teller:
             return kind, f"event {event} had not happened"
         if kind == "answer":
             must = "" if known.asked and self._is_last(order, event, instant) else f"event {event} does not answer the question"
-            known.event, known.status, known.asked = event, self.states[event], 0
+            known.event, known.status, known.asked, known.answered = event, self.states[event], 0, instant
             return "answer", must
         if self.heard[event]:
             return "repeated", ""
+        # All that is on its way comes with an answer, and at the end.
+        if not (self.own[event] or 0 < self.due[event] <= instant or instant in (known.answered, self.last)):
+            return "answer", f"event {event} was not reported by then"
         self.heard[event] = True
         unheard = self._not_heard_before(event)
         if self.own[event]:
