@@ -368,12 +368,12 @@ def _fee(it: Subject, row: View, fill: int) -> Facts:
     filled = sum((one.exact("quantity") * int(one.side * side) for one in before), Decimal(0))
     fee, raw, formula = row.exact("fee"), Decimal(0), "no commission"
     if row.side is not side:
-        rest = "what is still filled" if filled != row.exact("quantity") else "nothing, as nothing is filled any more,"
-        return {
-            "amount": _text(fee),
-            "formula": f"what {rest} costs, less {_text(paid)} that the order has paid",
-            "paid_before": _text(paid),
-        }
+        left = (
+            "as the rest that is filled costs so much less"
+            if filled != row.exact("quantity")
+            else "as nothing is filled any more"
+        )
+        return {"amount": _text(fee), "formula": f"{left}; the order had paid {_text(paid)}", "paid_before": _text(paid)}
     if model.model == "rate":
         maker = row.liquidity is Liquidity.MAKER and model.maker_rate is not None
         rate = model.maker_rate if maker and model.maker_rate is not None else model.rate
