@@ -10,6 +10,7 @@ import pytest
 
 import fillwright as fw
 from fillwright.analytics.facts import funnel, refusals
+from fillwright.analytics.material import _prices
 from fillwright.config.schema import Config
 from fillwright.model.codes import ExitReason, TradeStatus
 from fillwright.model.columns import FILLS
@@ -67,6 +68,8 @@ def test_figures_count_only_what_stands(undone: Result, corrected: Result) -> No
         assert result.metrics["fees"].value == pytest.approx(int(fills["fee"][stands]) / scale)
         cost = int(fills["slippage"][stands]) * 10
         assert cost > 0 and result.metrics["slippage"].value == pytest.approx(cost / scale)
+        marked = _prices(result.record)[0].fills
+        assert marked.price.tolist() == [fills["price"][stands]] and marked.side.tolist() == [1]
         assert dict(funnel(result.record, result.record.tables["lots"]))["fills"] == 1
         found = dict(refusals(result.record))
         assert {name: found[name] for name in found if name.startswith("fill")} == what

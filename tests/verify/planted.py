@@ -11,7 +11,7 @@ from fillwright.verify.reading import Currency, Folder, Instrument, Sheet
 
 TEXTS = (
     "account", "strategy", "symbol", "currency", "side", "exit_reason", "rule_id", "tag", "status", "status_before", "event", "reason",
-    "kind", "liquidity",
+    "kind", "liquidity", "stage",
 )  # fmt: skip
 CURRENCIES = (Currency("USD", 2), Currency("EUR", 3), Currency("JPY", 0))
 INSTRUMENTS = (

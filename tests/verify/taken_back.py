@@ -145,7 +145,8 @@ def taken_back(number: int, seed: int) -> tuple[Result, Market]:
     """Run ``number`` of the settings."""
     name, settings = SETTINGS[number]
     market = market_of(name)
-    config = Config.model_validate({"version": 1, "costs": COSTS, "orders": {}, **settings, "run": {"seed": seed}})
+    run = {"seed": seed, "isolation": "strict"}  # the memory of the run is compared with its journal at every slice
+    config = Config.model_validate({"version": 1, "costs": COSTS, "orders": {}, **settings, "run": run})
     return fw.run(Broad(seed=seed), market, config), market
 
 

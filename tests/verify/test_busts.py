@@ -16,7 +16,7 @@ import pytest
 from fillwright.model.codes import ExitReason, OrderEvent, OrderStatus, Reason
 from fillwright.verify import verify_folder
 from fillwright.verify.audit import Audit
-from fillwright.verify.busts import _overdrawn, check_days_again, check_taken_back, marked, working_again
+from fillwright.verify.busts import _named, _overdrawn, _times, check_days_again, check_taken_back, marked, working_again
 from fillwright.verify.ledger import book
 from fillwright.verify.pricing import _fees
 from fillwright.verify.reading import Folder
@@ -287,6 +287,51 @@ def test_a_cash_account_never_owes_what_is_taken_back() -> None:
     assert said([1, -1, -1], [30, 30, 30], bust) == [
         "fills.parquet row 2 column exec_ref_id: taking back fill 0 leaves 70 units of USD and -2 lots"
     ]
+
+
+def planted(of: list[int], undoes: list[bool], stages: str, instants: list[int], after: int = 10) -> list[str]:
+    """What is wrong with fills that name these; a stage is its first letter."""
+    names = {"o": "open", "b": "books"}
+    many = len(of)
+    folder = Planted(
+        fills={
+            "order_id": [0] * many, "stage": [names[letter] for letter in stages], "instant": instants, "time": instants,
+            "reported_at": instants,
+        }
+    )  # fmt: skip
+    folder.run = {
+        "config": {
+            "run": {"seed": 1},
+            "execution": {"faults": {"bust": "0", "correct": "0", "bust_after": f"{after}ns", "correct_by": 1}},
+        },
+        "instruments": [],
+    }
+    told = Roles(of, undoes, list(range(many)))
+    return [*_named(folder, told), *_times(folder, told)]
+
+
+def test_which_fill_may_name_which_and_when() -> None:
+    """0 and 1 met the market; 2 undoes the first, 3 takes its place, 4 undoes that, 5 undoes the second."""
+    of, undoes, instants = [-1, -1, 0, 0, 1, 3], [False, False, True, False, True, True], [1, 2, 11, 11, 12, 21]
+    assert planted(of, undoes, "oobbbb", instants) == []
+    for row, value, words in (
+        (5, 2, "2 is no earlier fill that can be taken back"),  # it undoes one itself
+        (5, 1, "1 is undone after fill 1"),  # a second time
+        (5, 0, "0 is undone after fill 1"),  # out of turn
+        (2, 3, "3 is no earlier fill that can be taken back"),
+        (3, 1, "1 is corrected, but the fill before does not undo it"),
+    ):
+        changed = [*of[:row], value, *of[row + 1 :]]
+        assert f"fills.parquet row {row} column exec_ref_id: {words}" in planted(changed, undoes, "oobbbb", instants)
+    for row, value, words in (
+        (4, 11, "another fill was undone at 1970-01-01T00:00:00.000000011Z"),
+        (5, 20, "undone at 1970-01-01T00:00:00.000000020Z, less than execution.faults.bust_after after fill 3"),
+        (3, 12, "corrected at 1970-01-01T00:00:00.000000012Z, but undone at 1970-01-01T00:00:00.000000011Z"),
+    ):
+        changed = [*instants[:row], value, *instants[row + 1 :]]
+        assert f"fills.parquet row {row} column instant: {words}" in planted(of, undoes, "oobbbb", changed)
+    assert planted([-1, 0], [False, True], "ob", [1, 2], after=0) == []
+    assert planted([-1, 0], [False, True], "ob", [1, 1], after=0) != []  # never within the instant of the fill
 
 
 # ---- by hand -----------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from fillwright.analytics.metrics import MetricInputs
 from fillwright.analytics.report import MOST_TRADES, Fills, Prices, ReportInputs, TradeTable
 from fillwright.journal import Records, RunRecord
 from fillwright.model.codes import ExitReason, Side, TradeStatus
+from fillwright.portfolio import standing
 
 HEADS = (
     "No", "Instrument", "Side", "Quantity", "Entry", "Entry price", "Exit", "Exit price", "Net profit", "Return", "Fees",
@@ -32,6 +33,7 @@ def report_inputs(record: RunRecord, trades: Records, measured: MetricInputs, fa
 
 def _prices(record: RunRecord) -> tuple[Prices, ...]:
     fills = record.tables["fills"]
+    fills = fills[standing(fills)]
     order = np.argsort(fills["symbol"], kind="stable")
     bounds = np.searchsorted(fills["symbol"][order], np.arange(len(record.market.instruments) + 1))
     found = []
