@@ -156,6 +156,20 @@ def test_own_attributes_are_no_leak() -> None:
     assert fw.run(Keeps(), days(), isolation="strict").warnings == ()
 
 
+def test_an_order_that_waits_for_another_is_in_the_memory_as_in_the_journal() -> None:
+    """Targets do not count it, however large, until it is released."""
+
+    class Waits(fw.Strategy):
+        given: fw.Order | None = None
+
+        def on_bar(self, bar: Any) -> None:
+            if self.given is None:
+                self.given = self.buy(bar.symbol, 10, limit=bar.close / 2)
+                self.sell(bar.symbol, 25, after=self.given)
+
+    assert fw.run(Waits(), days(), isolation="strict").certificate.ok
+
+
 def test_market_data_cannot_be_written() -> None:
     market = days()
 

@@ -151,7 +151,7 @@ def test_a_trade_that_was_changed_is_named() -> None:
 
 
 FOLDER = [
-    ("orders", "cum_quantity", "the sum of its fills' quantities"),
+    ("orders", "cum_quantity", "the sum of its fills' quantities, less those undone"),
     ("orders", "leaves_quantity", "quantity less cum_quantity, 0 when done"),
     ("order_events", "cum_quantity", "follows from the events and fills of its order until then"),
     ("fills", "position", "the running sum of the fills of strategy and instrument"),
