@@ -16,7 +16,7 @@ import pytest
 from fillwright.model.codes import ExitReason, OrderEvent, OrderStatus, Reason
 from fillwright.verify import verify_folder
 from fillwright.verify.audit import Audit
-from fillwright.verify.busts import _named, _overdrawn, _times, check_days_again, check_taken_back, marked, working_again
+from fillwright.verify.busts import _drawn, _named, _overdrawn, _times, check_days_again, check_taken_back, marked, working_again
 from fillwright.verify.ledger import book
 from fillwright.verify.pricing import _fees
 from fillwright.verify.reading import Folder
@@ -132,7 +132,7 @@ CHANGES: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize("role, column, change", CHANGES, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_changed_value_of_a_fill_is_found_and_named(saved: Any, role: str, column: str, change: Any) -> None:
-    folder = Folder(saved(0))
+    folder = Folder(saved(1))
     row = places(folder)[role]
     before = folder["fills"][column][row]
     after = change(before)
@@ -308,6 +308,31 @@ def planted(of: list[int], undoes: list[bool], stages: str, instants: list[int],
     }
     told = Roles(of, undoes, list(range(many)))
     return [*_named(folder, told), *_times(folder, told)]
+
+
+def corrected_to(seed: int, price: int, now: int) -> list[str]:
+    """What is wrong with a fill at a price that is said to have been another, on the draws of a seed: a tick of 3 units, up or down."""
+    folder = Planted(
+        orders={"symbol": ["AAA"], "intent_id": [0], "flags": [0]},
+        order_events={"event": ["fill_all", "bust_all", "fill_all"], "order_id": [0] * 3, "instant": [1, 2, 2]},
+        fills={"order_id": [0] * 3, "exec_ref_id": [-1, 0, 0]},
+    )
+    faults = {"bust": "0", "correct": "1", "bust_after": "1ns", "correct_by": 1}
+    folder.run = {"config": {"run": {"seed": seed}, "execution": {"faults": faults}}, "instruments": [{"tick": 3}]}
+    ledger: Any = SimpleNamespace(symbol=[0] * 3, price=[price, price, now])
+    return list(_drawn(folder, ledger, roles_of(folder)))
+
+
+def test_a_corrected_price_is_the_one_that_was_drawn() -> None:
+    down, up = (next(seed for seed in range(99) if corrected_to(seed, 9, now) == []) for now in (6, 12))
+    assert corrected_to(down, 9, 12) == [
+        "fills.parquet row 2 column reference_price: comes to 12, expected 6: -1 ticks from fill 0"
+    ]
+    assert corrected_to(up, 9, 11) == [
+        "fills.parquet row 2 column reference_price: comes to 11, expected 12: 1 ticks from fill 0"
+    ]
+    assert corrected_to(down, 4, 1) == []
+    assert corrected_to(down, 3, 0) != []  # below one unit nothing is corrected
 
 
 def test_which_fill_may_name_which_and_when() -> None:
