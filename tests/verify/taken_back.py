@@ -20,7 +20,7 @@ BUSTS = (OrderEvent.BUST, OrderEvent.BUST_ALL)
 CORRECTED = {"bust": "0.1", "correct": "0.2", "correct_by": 5}
 OFTEN = {"bust": "0.3", "correct": "0.1", "bust_after": "2h", "correct_by": 40}
 TROUBLED = {
-    "bust": "0.2", "correct": "0.2", "bust_after": "90min", "correct_by": 3, "late_ack": "0.2", "late_by": "2h", "lost_ack": "0.1",
+    "bust": "0.2", "correct": "0.2", "bust_after": "0s", "correct_by": 3, "late_ack": "0.2", "late_by": "2h", "lost_ack": "0.1",
     "reorder_reports": "0.3", "duplicate_report": "0.2", "reject": "0.05", "reject_cancel": "0.2", "outage": "0.05",
 }  # fmt: skip
 
@@ -95,7 +95,13 @@ def days() -> Market:
     return fw.make_bars(500, seed=11, timeframe="30min", instrument=instrument)
 
 
-MARKETS = {"days": days, "plain": plain, "currencies": currencies}
+def grids() -> Market:
+    """Two instruments whose bars close at different times."""
+    other = Instrument("OTHER", price_decimals=2)
+    return days() + fw.make_bars(120, seed=12, timeframe="1h", start="2020-01-02", instrument=other)
+
+
+MARKETS = {"days": days, "plain": plain, "currencies": currencies, "grids": grids}
 TICKS = {"model": "ticks", "ticks": 1}
 SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("days", {"account": {"leverage": 3}, "execution": {"participation": "0.4%", "faults": CORRECTED}}),
@@ -131,6 +137,7 @@ SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
             "sizing": {"method": "value", "value": 5_000, "price": "fill"},
         },
     ),
+    ("grids", {"account": {"leverage": 3}, "execution": {"faults": OFTEN}, "report": {"trades": "lot"}}),
 )  # fmt: skip
 """(market, settings) of runs of every kind."""
 

@@ -16,7 +16,18 @@ import pytest
 from fillwright.model.codes import ExitReason, OrderEvent, OrderStatus, Reason
 from fillwright.verify import verify_folder
 from fillwright.verify.audit import Audit
-from fillwright.verify.busts import _drawn, _named, _overdrawn, _times, check_days_again, check_taken_back, marked, working_again
+from fillwright.verify.busts import (
+    Marked,
+    _drawn,
+    _named,
+    _overdrawn,
+    _times,
+    _Turns,
+    check_days_again,
+    check_taken_back,
+    marked,
+    working_again,
+)
 from fillwright.verify.ledger import book
 from fillwright.verify.pricing import _fees
 from fillwright.verify.reading import Folder
@@ -265,6 +276,31 @@ def test_fills_are_left_alone_for_a_reason_only(saved: Any) -> None:
     margin = with_faults(folder)
     margin.run["config"]["account"]["type"] = "margin"
     assert "nothing names it" in taken(margin, market.instants)
+
+
+def excused(item: Marked, *, side: int = 1, price: int = 9, cash: int | None = None, held: int = 2, limit: int = 0) -> bool:
+    """Whether a fill of 2 lots, worth 50 units, may be left alone at 5 by an account that has that much by then."""
+    turns = object.__new__(_Turns)
+    turns.folder = SimpleNamespace(instruments=[SimpleNamespace(currency=0, mul=1, div=1)])  # type: ignore[assignment]
+    turns.ledger = SimpleNamespace(  # type: ignore[assignment]
+        symbol=[0], side=[side], price=[price], quantity=[2], notional=[50], fee=[0], instant=[3]
+    )  # fmt: skip
+    turns.faults = SimpleNamespace(tick=(3,))  # type: ignore[assignment]
+    turns.cash, turns.balances = cash is not None, [(0, cash or 0, held)]
+    turns._limits = lambda fill, now: [limit] if limit else []  # type: ignore[method-assign]
+    return turns.excused(item, 5)
+
+
+def test_what_excuses_a_fill_that_was_not_taken_back() -> None:
+    bust, down, up = (Marked(0, 5, shift) for shift in (0, -1, 1))
+    assert not excused(bust) and not excused(down) and not excused(up)
+    assert excused(down, price=3) and not excused(down, price=4)
+    assert excused(up, limit=11) and not excused(up, limit=12) and not excused(bust, limit=1)
+    assert excused(down, side=-1, limit=7) and not excused(down, side=-1, limit=6)
+    # A purchase that is undone gives lots up, a sale money; a higher price of a purchase costs its difference, here 2 x 3.
+    assert excused(bust, cash=0, held=1) and not excused(bust, cash=0, held=2)
+    assert excused(bust, side=-1, cash=49) and not excused(bust, side=-1, cash=51)
+    assert excused(up, cash=5) and not excused(up, cash=7) and not excused(down, cash=0)
 
 
 def test_a_cash_account_never_owes_what_is_taken_back() -> None:

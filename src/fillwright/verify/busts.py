@@ -356,5 +356,7 @@ class _Turns:
         """(cash in a currency, lots of an instrument) after a fill."""
         cash = next((self.balances[k][1] for k in range(fill, -1, -1) if self.balances[k][0] == currency), None)
         held = next((self.balances[k][2] for k in range(fill, -1, -1) if self.ledger.symbol[k] == symbol), 0)
-        code = self.folder.currencies[currency]
-        return int(self.folder.cash.get(code.code, Fraction(0)) * 10**code.decimals) if cash is None else cash, held
+        if cash is None:
+            code = self.folder.currencies[currency]
+            cash = int(self.folder.cash.get(code.code, Fraction(0)) * 10**code.decimals)
+        return cash, held
