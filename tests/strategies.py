@@ -89,8 +89,21 @@ def with_faults(rng: random.Random, scenario: Scenario) -> Settings:
         late_by=rng.choice((1, SECOND, MINUTE, 5 * MINUTE + 1)),
         outage_length=rng.choice((SECOND, MINUTE, 3 * MINUTE + 7)),
         outages=tuple(outages),
+        **_busts(rng),
     )
     return replace(scenario.settings, faults=faults, ask_after=rng.choice((1, SECOND, 30 * SECOND, MINUTE, 10 * MINUTE)))
+
+
+def _busts(rng: random.Random) -> dict[str, int]:
+    """Half of the runs have fills undone or corrected, soon afterwards."""
+    if rng.random() < 0.5:
+        return {}
+    return {
+        "bust": rng.choice((0, RATE // 10, RATE // 2, RATE)),
+        "correct": rng.choice((0, RATE // 4, RATE)),
+        "bust_after": rng.choice((0, 1, SECOND, MINUTE, MINUTE, 4 * MINUTE, 10 * MINUTE)),
+        "correct_by": rng.choice((1, 2, 20, 1000)),
+    }
 
 
 def scenarios(least: int = 3, most: int = 30) -> st.SearchStrategy[Scenario]:

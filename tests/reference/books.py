@@ -121,10 +121,10 @@ class Books:
             lot.lot_id == lot_id and lot.remaining and lot.instrument == instrument and lot.side == -side for lot in self.lots
         )
 
-    def book_fill(self, fill: dict[str, int], lot_choice: Lots, named: int = -1) -> None:
+    def book_fill(self, fill: dict[str, int], lot_choice: Lots, named: int = -1, undone: int = -1) -> None:
         """Postings, lot closes and lots of one fill; completes closing_quantity, lot_id and position of its row.
 
-        ``named`` is the lot that its order names.
+        ``named`` is the lot that its order names, ``undone`` the one that the fill which it undoes has opened.
         """
         instrument, side, quantity = fill["symbol"], fill["side"], fill["quantity"]
         signed = side * fill["notional"]
@@ -140,7 +140,7 @@ class Books:
         self.cash[currency] -= signed + fill["fee"]
 
         worth, fee, left = -signed, fill["fee"], quantity  # worth: + for sells, what came in
-        while left and (lot := self._lot_to_close(instrument, -side, lot_choice, named)):
+        while left and (lot := self._lot_to_close(instrument, -side, lot_choice, named, undone)):
             closed = min(left, lot.remaining)
             proceeds = worth if closed == left else muldiv(worth, closed, left)
             fee_out = fee if closed == left else muldiv(fee, closed, left)
@@ -150,10 +150,13 @@ class Books:
         fill["lot_id"] = self._open(instrument, side, left, -worth, fee, number, lot_choice) if left else -1
         fill["position"] = self.position(instrument)
 
-    def _lot_to_close(self, instrument: int, side: int, choice: Lots, named: int) -> Lot | None:
+    def _lot_to_close(self, instrument: int, side: int, choice: Lots, named: int, undone: int) -> Lot | None:
         open_lots = [lot for lot in self.lots if lot.instrument == instrument and lot.side == side and lot.remaining]
         if not open_lots:
             return None
+        own = [lot for lot in open_lots if lot.lot_id == undone]
+        if own:
+            return own[0]
         match choice:
             case Lots.LIFO:
                 return open_lots[-1]

@@ -270,6 +270,7 @@ class Broker:
         *,
         fill_id: int = -1,
         shown: tuple[int, int, int] | None = None,
+        late: bool = False,
     ) -> None:
         """Write an event and change the state. An order that ends unfilled takes its child with it."""
         before = order.status
@@ -304,7 +305,7 @@ class Broker:
                 "reason": int(reason),
                 "required": numbers[0],
                 "available": numbers[1],
-                "late": 0,
+                "late": int(late),
                 "reported_at": self.now,
             }
         )
@@ -312,7 +313,8 @@ class Broker:
             if order.cum_quantity and self.settings.bracket is Bracket.ARM_ON_FULL:
                 self._arm(order, 0, time)
             exits = [leg for leg in order.exits if leg.held or not order.cum_quantity]
-            for other in [*exits, *order.waiting]:
+            waiting = [other for other in order.waiting if other.held]
+            for other in [*exits, *waiting]:
                 if not other.done:
                     self.happen(other, OrderEvent.CANCEL, time, Reason.PARENT_ENDED)
             for other in order.legs:
@@ -612,7 +614,7 @@ class Broker:
         number = len(self.journal.fills)
         event = OrderEvent.FILL_PART if order.cum_quantity < order.quantity else OrderEvent.FILL_ALL
         self.happen(order, event, moment.time, fill_id=number)
-        fill = {"fill_id": number, "order_id": order.order_id, "strategy": 0, "symbol": instrument, "side": order.side}
+        fill = {"fill_id": number, "order_id": order.order_id, "exec_ref_id": -1, "strategy": 0, "symbol": instrument, "side": order.side}
         fill |= {"instant": self.now, "time": moment.time, "stage": int(moment.stage), "path": int(moment.path)}
         fill |= {"ambiguous": int(ambiguous), "event_time": bar.open_time, "quantity": lots} | steps
         fill |= {"liquidity": int(liquidity), "available": -1 if offered is None else offered}
@@ -632,7 +634,7 @@ class Broker:
         self._arm(order, lots, moment.time)
         if order.done:
             for other in order.waiting:
-                if not other.done and other in self.working:
+                if other.held and not other.done and other in self.working:
                     self._release(other, moment.time)
         self._settle(order, lots, moment.time)
         if fill["closing_quantity"]:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable
 
 from fillwright.model.codes import DataKind, OrderEvent, OrderFlag, Reason, TimeInForce
 from reference.broker import Broker, Queued
+from reference.busts import Busts
 from reference.desk import Desk
 from reference.guard import Guard
 from reference.manager import Manager
@@ -48,6 +49,7 @@ class Reference:
         moments = any(bar.is_moment for feed in scenario.bars for bar in feed)
         assert not moments or scenario.settings.equity_every, "with quotes and prints equity is stored once per interval"
         self.over = [0] * len(scenario.bars)  # bars of each instrument that are over
+        self.busts = Busts(self.matching, self.over) if scenario.settings.faults else None
         self.commands: Callable[[int], Iterable[Command]] = lambda now: scenario.flow.get(now, ())
 
     def run(self) -> Journal:
@@ -84,11 +86,15 @@ class Reference:
         for instrument, bar in bars.items():
             books.marks[instrument] = broker.mark_of(instrument, bar, 3)
         books.update_rates()
+        if self.busts:
+            self.busts.next()
         if broker.margin_call():
             self.matching.meet_standing(now)
         self.guard.watch(bars)
         if self.broker.manager:
             self.broker.manager.reports(now, [(c.order.order_id, c.arrived_at) for c in broker.queue], self.engine_orders())
+        if self.busts:
+            self.busts.mark()
         if callbacks and now != self.called:  # of several instants of one time the first
             self.called = now
             for command in self.commands(now):
@@ -103,6 +109,8 @@ class Reference:
             books.update_rates()
         if self.broker.manager:
             self.broker.manager.send(now, self.engine_orders())
+        if self.busts:
+            self.busts.mark()
         self.store(now, books.equity())
 
     def engine_orders(self) -> set[int]:

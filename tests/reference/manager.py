@@ -148,6 +148,8 @@ class Manager:
                 due = line.after(now + faults.late_by)
             elif line.happens(22, o, k, faults.reorder):
                 due = line.after(now + 1)
+            if due is not None:
+                due = max(due, self._not_before(row))
             self.mail.append(Report(row["seq"], o, due, answers))
             row["reported_at"] = due or 0
             if row["fill_id"] >= 0:
@@ -155,6 +157,14 @@ class Manager:
             if due is not None and o not in engine and line.happens(21, o, k, faults.duplicate):
                 self.mail.append(Report(row["seq"], o, line.after(due + 1), False))
         self.seen = len(self.journal.order_events)
+
+    def _not_before(self, row: Row) -> int:
+        """When the report is due that one of a fill must not overtake: of the fill undone, or of the one that undoes it."""
+        if row["fill_id"] < 0 or self.journal.fills[row["fill_id"]]["exec_ref_id"] < 0:
+            return 0
+        fills = self.journal.fills
+        undone = row["event"] in (OrderEvent.BUST, OrderEvent.BUST_ALL)
+        return fills[fills[row["fill_id"]]["exec_ref_id"] if undone else row["fill_id"] - 1]["reported_at"]
 
     def news(self, now: int, number: int, event: int) -> None:
         """The broker has told of a later event."""
@@ -174,7 +184,8 @@ class Manager:
             return
         self.heard.add(report.event)
         if row["fill_id"] >= 0:
-            known.cum += self.journal.fills[row["fill_id"]]["quantity"]
+            lots = self.journal.fills[row["fill_id"]]["quantity"]
+            known.cum += -lots if row["event"] in (OrderEvent.BUST, OrderEvent.BUST_ALL) else lots
         known.cancels = max(known.cancels - (is_answer(row) == "cancel"), 0)
         known.replaces = max(known.replaces - (is_answer(row) == "replace"), 0)
         later = report.event > known.event

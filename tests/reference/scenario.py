@@ -179,6 +179,10 @@ class Faults:
     lost_ack: int = 0
     duplicate: int = 0
     reorder: int = 0
+    bust: int = 0
+    correct: int = 0
+    bust_after: int = 3600 * 10**9
+    correct_by: int = 1  # ticks
     outage: int = 0
     outage_length: int = 3600 * 10**9
     outages: tuple[tuple[int, int], ...] = ()

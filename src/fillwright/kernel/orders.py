@@ -283,7 +283,7 @@ def _end_children(s, o, time):  # type: ignore[no-untyped-def]
     while k >= 0:
         order = order_at(s, k)
         free = order["flags"] & HELD == 0
-        stays = free and (order["waits"] == AFTER or order_at(s, order["parent_id"])["cum_quantity"] > 0)
+        stays = free and (order["waits"] != FOLLOWS or order_at(s, order["parent_id"])["cum_quantity"] > 0)
         if is_live(order) and not stays:
             _end_quietly(s, k, time, Reason.PARENT_ENDED)
             if order["child"] >= 0:
