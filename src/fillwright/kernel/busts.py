@@ -29,6 +29,7 @@ from fillwright.kernel._codes import (
 from fillwright.kernel._jit import jit
 from fillwright.kernel.faults import happens
 from fillwright.kernel.ledger import book_fill
+from fillwright.kernel.legs import match_legs
 from fillwright.kernel.margin import order_price
 from fillwright.kernel.matching import is_auction
 from fillwright.kernel.models import charged, has_limit, raw_fee, value
@@ -206,6 +207,8 @@ def _undo(s, o, f):  # type: ignore[no-untyped-def]
         keep_exits(s, o, s["now"])
     if s["quoted"] != 0:
         meet_standing(s, s["now"])
+        if s["legs"] > 0:
+            match_legs(s, Stage.STANDING, s["now"])
 
 
 @jit
