@@ -320,9 +320,10 @@ def advance(address, callback):  # type: ignore[no-untyped-def]
             s["event_read"] = s["n_order_events"]
         if faulty:
             take_in(s, YES)
-        if lookahead and (s["n_commands"] > 0 or s["n_working"] > 0):
-            process_arrivals(s)
-            match_lookahead(s)
+        if lookahead:
+            if s["n_commands"] > 0 or s["n_working"] > 0:
+                process_arrivals(s)
+                match_lookahead(s)
         elif quoted:
             if s["n_commands"] > 0:
                 process_arrivals(s)
