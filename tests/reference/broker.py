@@ -614,9 +614,9 @@ class Broker:
         number = len(self.journal.fills)
         event = OrderEvent.FILL_PART if order.cum_quantity < order.quantity else OrderEvent.FILL_ALL
         self.happen(order, event, moment.time, fill_id=number)
-        fill = {"fill_id": number, "order_id": order.order_id, "exec_ref_id": -1, "strategy": 0, "symbol": instrument, "side": order.side}
+        fill = {"fill_id": number, "order_id": order.order_id, "strategy": 0, "symbol": instrument, "side": order.side}
         fill |= {"instant": self.now, "time": moment.time, "stage": int(moment.stage), "path": int(moment.path)}
-        fill |= {"ambiguous": int(ambiguous), "event_time": bar.open_time, "quantity": lots} | steps
+        fill |= {"ambiguous": int(ambiguous), "event_time": bar.open_time, "quantity": lots, "exec_ref_id": -1} | steps
         fill |= {"liquidity": int(liquidity), "available": -1 if offered is None else offered}
         fill |= {"notional": notional, "fee": fee, "queue_ahead": -1, "reported_at": self.now}
         fill = {name: int(number) for name, number in fill.items()}

@@ -96,8 +96,7 @@ class Busts:
     def _like(self, fill: Row, **changes: int) -> Row:
         """A new fill like one that was, at no place of the market."""
         now = self.broker.now
-        new = {name: value for name, value in fill.items() if name not in ("closing_quantity", "lot_id", "position", "exit_reason")}
-        new |= {"fill_id": len(self.broker.journal.fills), "exec_ref_id": fill["fill_id"], "instant": now, "time": now}
+        new = fill | {"fill_id": len(self.broker.journal.fills), "exec_ref_id": fill["fill_id"], "instant": now, "time": now}
         new |= {"stage": int(Stage.BOOKS), "ambiguous": 0, "available": -1, "reported_at": now}
         return new | {name: int(value) for name, value in changes.items()}
 
