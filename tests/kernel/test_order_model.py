@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from conformance.test_busts import TAKEN_BACK
 from conformance.test_order_states import ALL
 from conformance.test_reports import FAULTY
 from fillwright.model.codes import OrderEvent, OrderFlag, OrderStatus, Reason, ReportKind
@@ -25,12 +26,12 @@ ANSWERS = {
 }  # fmt: skip
 """Reasons of replies to a replace that has arrived; others are refused before they are sent, or happen unasked."""
 LIVE_STATES = {S.SUSPENDED, S.DONE_FOR_DAY}
-LIVE_EVENTS = {E.SUSPEND, E.RESUME, E.DONE_FOR_DAY, E.BUST, E.BUST_ALL}
+LIVE_EVENTS = {E.SUSPEND, E.RESUME, E.DONE_FOR_DAY}
 LIVE_MOVES = {
     # a simulated broker acknowledges before it fills, ends or refuses anything
     (S.PENDING_NEW, E.FILL_PART), (S.PENDING_NEW, E.FILL_ALL), (S.PENDING_NEW, E.CANCEL_REJECT),
-    # it has no fills after the end
-    (S.CANCELED, E.FILL_PART), (S.CANCELED, E.FILL_ALL), (S.EXPIRED, E.FILL_PART), (S.EXPIRED, E.FILL_ALL),
+    # after the end it corrects fills, and has no others
+    (S.CANCELED, E.FILL_ALL), (S.EXPIRED, E.FILL_ALL),
     # what has its fills had its stop reached before
     (S.PARTIALLY_FILLED, E.TRIGGER),
     # what it refuses with fills it cancels
@@ -168,7 +169,7 @@ def test_every_move_is_made_by_the_kernel_or_only_by_live_brokers() -> None:
     made = set()
     for journal in runs(range(12, 130)):
         made |= walk(journal.order_events) | walk_known(journal)
-    for situation in (*ALL, *FAULTY):
+    for situation in (*ALL, *FAULTY, *TAKEN_BACK):
         made |= walk(situation.play().record.tables["order_events"])
     made |= walk(play(PARTLY_TAKEN, PARTLY_TAKEN_SCRIPT, **HALF).record.tables["order_events"])
     live = {(s, e) for s, e in TRANSITIONS if s in LIVE_STATES or e in LIVE_EVENTS} | LIVE_MOVES

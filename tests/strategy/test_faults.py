@@ -11,9 +11,10 @@ import fillwright as fw
 from fillwright.config.schema import Config
 from fillwright.errors import ConfigError
 from fillwright.kernel._jit import JIT_OFF
-from fillwright.model.codes import OrderEvent, OrderStatus
+from fillwright.model.codes import OrderEvent, OrderStatus, ReportKind
 from fillwright.order_manager import Order
 from fillwright.strategy import questions
+from scenarios.drawn import busts
 from scenarios.table import clock, market
 
 CHANCES = dict.fromkeys(("reject", "reject_cancel", "late_ack", "lost_ack", "duplicate_report", "reorder_reports"), 0.25)
@@ -197,6 +198,75 @@ class Reads(fw.Strategy):
 
     def on_stop(self) -> None:
         LAST[:] = [self.seen.tolist(), self.n]
+
+
+class Listens(fw.Strategy):
+    """Buys what is on offer three bars later, and notes the fills that it is called with."""
+
+    heard: list[int] = fw.state([])
+
+    def on_bar(self, bar: Any) -> None:
+        if bar.index % 3 == 0:
+            self.buy("X", 12)
+
+    def on_fill(self, fill: Any) -> None:
+        self.heard.append(fill.fill_id)
+
+    def on_stop(self) -> None:
+        LAST[:] = [self.heard]
+
+
+@pytest.mark.parametrize("chances", [{}, {"bust": 0.2, "correct": 0.4, "bust_after": "3min"}], ids=["final", "taken back"])
+def test_each_fill_is_told_once_and_nothing_else_is_a_fill(chances: dict[str, Any]) -> None:
+    """Also where the answer to a question says that an order is filled: that names no fill. The last ones are heard after the end."""
+    bars = "\n".join(f"{9 + k // 60:02}:{k % 60:02} 100 100 100 100 {12 * (k % 3 == 1)}" for k in range(31, 199))
+    execution = {"participation": 1, "faults": {"lost_ack": 0.5, "duplicate_report": 0.25, "reorder_reports": 0.25, **chances}}
+    found = fw.run(Listens(), market(bars), Config.from_dict({**WRONG, "execution": execution})).record
+    reports, events, fills = (found.tables[name] for name in ("reports", "order_events", "fills"))
+    assert OrderStatus.FILLED in reports["status"][reports["kind"] == ReportKind.ANSWER]
+    news = reports[np.isin(reports["kind"], (ReportKind.NEWS, ReportKind.OVERTAKEN))]
+    news = news[np.isin(events["event"][news["order_event"]], (OrderEvent.FILL_PART, OrderEvent.FILL_ALL))]
+    told = events["fill_id"][news["order_event"]].tolist()
+    (heard,) = LAST
+    assert heard == told[: len(heard)]
+    assert set(news["instant"][len(heard) :]) <= {int(found.market.instants[-1])}
+    undoing = events["fill_id"][np.isin(events["event"], (OrderEvent.BUST, OrderEvent.BUST_ALL))].tolist()
+    assert bool(undoing) == bool(chances)
+    assert sorted(told + undoing) == fills["fill_id"].tolist()
+
+
+def taken_back(**what: Any) -> tuple[list[str], list[Any]]:
+    """What was told, of trades aside, and seen where fills are undone or corrected."""
+    fw.run(Watches(), market(BARS), Config.from_dict(busts(**what)))
+    told, seen = LAST
+    return [line for line in told if line.split()[1] not in ("opened", "changed")], seen
+
+
+def test_a_bust_is_an_event_and_no_fill_and_the_order_has_less() -> None:
+    told, seen = taken_back(undone=((0, 2),), kept=((0, 3), (0, 5), (0, 6), (0, 7), (0, 8)))
+    assert told[2:10] == [
+        "09:32 FILL_PART PARTIALLY_FILLED", "09:32 fill 0", "09:33 FILL_ALL FILLED", "09:33 fill 1",
+        "09:33 BUST PARTIALLY_FILLED", "09:34 FILL_PART PARTIALLY_FILLED", "09:34 fill 3", "09:35 FILL_PART PARTIALLY_FILLED",
+    ]  # fmt: skip
+    assert [state[1:] for state in seen[1:5]] == [
+        ("PARTIALLY_FILLED", 10, 2, 1), ("PARTIALLY_FILLED", 2, 10, 1), ("PARTIALLY_FILLED", 5, 7, 1), ("PARTIALLY_FILLED", 8, 4, 1),
+    ]  # fmt: skip
+
+
+def test_a_correction_is_a_bust_and_a_fill() -> None:
+    told, seen = taken_back(corrected={(0, 2): 1}, kept=((0, 3), (0, 5)))
+    assert told[2:] == [
+        "09:32 FILL_PART PARTIALLY_FILLED", "09:32 fill 0", "09:33 FILL_ALL FILLED", "09:33 fill 1",
+        "09:33 BUST PARTIALLY_FILLED", "09:33 FILL_ALL FILLED", "09:33 fill 3",
+    ]  # fmt: skip
+    assert [state[1:] for state in seen[1:4]] == [("PARTIALLY_FILLED", 10, 2, 1), ("FILLED", 12, 0, 0), ("FILLED", 12, 0, 0)]
+
+
+def test_a_bust_is_known_when_it_is_reported() -> None:
+    window = [{"start": "2024-01-02 09:33", "end": "2024-01-02 09:36"}]
+    told, seen = taken_back(undone=((0, 2),), kept=((0, 3), (0, 5), (0, 6), (0, 7), (0, 8)), outages=window)
+    assert [line for line in told if "BUST" in line] == ["09:36 BUST PARTIALLY_FILLED"]
+    assert [state[1:] for state in seen[1:6]] == [("PARTIALLY_FILLED", 10, 2, 1)] * 4 + [("PARTIALLY_FILLED", 11, 1, 1)]
 
 
 @pytest.mark.kernel
