@@ -283,6 +283,28 @@ REFUSED = [
         """,
     ),
     Told(
+        "a cancel of an order that is filled in part is refused",
+        "0 4 0 6",
+        "09:31 buy 10\n09:32 cancel 0",
+        """
+        SUBMIT          PENDING_NEW          10  0 10
+        ACCEPT          NEW                  10  0 10
+        FILL_PART       PARTIALLY_FILLED     10  4  6
+        CANCEL_REQUEST  PENDING_CANCEL       10  4  6
+        CANCEL_REJECT   PARTIALLY_FILLED     10  4  6 BROKER_REJECTED
+        FILL_ALL        FILLED               10 10  0
+        """,
+        settings=always(reject_cancel=1),
+        log="""
+        09:31 OWN SUBMIT PENDING_NEW 0
+        09:32 NEWS ACCEPT NEW 0
+        09:32 NEWS FILL_PART PARTIALLY_FILLED 4
+        09:32 OWN CANCEL_REQUEST PARTIALLY_FILLED 4
+        09:33 NEWS CANCEL_REJECT PARTIALLY_FILLED 4
+        09:34 NEWS FILL_ALL FILLED 10
+        """,
+    ),
+    Told(
         "a replace is refused",
         "0 0 0 10",
         "09:31 buy 10\n09:32 replace 0 quantity 20",

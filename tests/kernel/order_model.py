@@ -64,7 +64,8 @@ def possible(order: Order, move: Move) -> bool:
     if event in (E.FILL_PART, E.FILL_ALL):
         room = order.quantity - order.cum
         fits = 0 < move.lots < room if event is E.FILL_PART else 0 < move.lots == room
-        return fits and not order.held and (status in ALIVE or unknown or status in LATE)
+        corrected = order.held and event is E.FILL_PART and status in WORKING  # a part from before it was held, at another price
+        return fits and (corrected or not order.held) and (status in ALIVE or unknown or status in LATE)
     if event in BUSTS:
         fits = 0 < move.lots < order.cum if event is E.BUST else 0 < move.lots == order.cum
         return fits and status in (S.PARTIALLY_FILLED, S.FILLED, *PAUSED, *LATE)
