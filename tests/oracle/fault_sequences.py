@@ -35,14 +35,14 @@ X = Instrument("X", price_decimals=2, tick=1)
 def sequence(seed: int) -> Scenario:
     """One of them; the same for the same seed."""
     rng = random.Random(seed)
-    price, bars = 10_000, []
+    price, bars, thin = 10_000, [], rng.random() < 0.3
     for k in range(rng.randint(8, 24)):
         opens = price + rng.randint(-20, 20)
         price = opens + rng.randint(-80, 80)
         high, low = max(opens, price) + rng.randint(0, 40), min(opens, price) - rng.randint(0, 40)
-        volume = rng.choice((0, 5, 20, 100))
+        volume = rng.choice((0, 3, 5, 9)) if thin else rng.choice((0, 5, 20, 100))
         bars.append(Bar(START + k * MINUTE, START + (k + 1) * MINUTE, opens, high, low, price, volume, rng.random() < 0.1))
-    cash = rng.choice((CASH, CASH, 4_000 * 10**6))
+    cash = rng.choice((CASH, CASH, 4_000 * 10**6, 1_000 * 10**6))
     settings = Settings(
         seed=rng.randint(0, 2**63 - 1),
         latency_ns=rng.choice((0, 0, 1, 90 * 10**9)),
@@ -50,7 +50,7 @@ def sequence(seed: int) -> Scenario:
         account_type=rng.choice((AccountType.MARGIN, AccountType.MARGIN, AccountType.CASH)),
         lots=rng.choice(tuple(Lots)),
         path=rng.choice((BarPath.DIRECTION, BarPath.WORST)),
-        participation=rng.choice((None, RATE, RATE // 3)),
+        participation=RATE if thin else rng.choice((None, RATE, RATE // 3)),
         rate_taker=RATE // 1000,
         per_order=rng.choice((0, 300_000)),
         fee_min=rng.choice((None, 500_000)),
@@ -66,10 +66,17 @@ def sequence(seed: int) -> Scenario:
     scenario = Scenario([X], [bars], settings, {})
     count = 0
     for bar in bars:
-        commands = [_command(rng, settings.lots, bar, count + k) for k in range(rng.choice((0, 1, 1, 2, 3)))]
+        commands = [
+            _bracket(rng, bar) if thin and rng.random() < 0.5 else _command(rng, settings.lots, bar, count + k)
+            for k in range(rng.choice((0, 1, 1, 2, 3)))
+        ]
         count += sum(isinstance(command, Order | Target | Close) for command in commands)
         scenario.flow[bar.close_time] = commands
-    return Scenario([X], [bars], with_faults(rng, scenario), scenario.flow)
+    settings = with_faults(rng, scenario)
+    if thin and settings.faults:
+        often = {"bust": RATE // 3, "correct": RATE // 2, "bust_after": rng.choice((0, MINUTE, 3 * MINUTE))}
+        settings = replace(settings, faults=replace(settings.faults, **often))
+    return Scenario([X], [bars], settings, scenario.flow)
 
 
 def _quote(rng: random.Random, bar: Bar) -> Bar:
@@ -77,6 +84,18 @@ def _quote(rng: random.Random, bar: Bar) -> Bar:
     bid, ask, at = bar.close, bar.close + rng.choice((0, 2, 5, 31)), bar.close_time
     sizes = {"bid_size": rng.choice((3, 100)), "ask_size": rng.choice((3, 100))}
     return Bar(at, at, bid, bid, bid, bid, None, bar.day_last, DataKind.QUOTES, (ask, ask, ask, ask), **sizes)
+
+
+def _bracket(rng: random.Random, bar: Bar) -> Command:
+    """A large entry with exits near by, of which little fills at a time, or what closes that."""
+    if rng.random() < 0.5:
+        return Close(0)
+    side, exits = rng.choice((Side.BUY, Side.SELL)), rng.sample(range(5, 40), 2)
+    limit = bar.close + side * rng.randint(0, 10)
+    return Order(
+        0, side, SizeMode.UNITS, rng.randint(10, 30), OrderType.LIMIT, TimeInForce.GTC, limit,
+        take_profit=limit + side * exits[0], stop_loss=limit - side * exits[1],
+    )  # fmt: skip
 
 
 def _command(rng: random.Random, lots: Lots, bar: Bar, count: int) -> Command:

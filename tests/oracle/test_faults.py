@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from fillwright.coordinator.agreement import check_agreement
@@ -14,7 +15,7 @@ from oracle import harness
 from oracle.fault_sequences import entries_balance, residual, sequence
 from strategies import faulty_scenario
 
-COMPARED, PLAIN, SIM = (*range(80), 895), 200, 100_000  # 895: a size by risk beyond 64 bits
+COMPARED, PLAIN, SIM, SIM_COMPARED = (*range(80), 895), 200, 100_000, 10_000  # 895: a size by risk beyond 64 bits
 
 pytestmark = pytest.mark.kernel
 
@@ -40,6 +41,9 @@ def hold(seeds: range) -> Counter[str]:
         refused = events["event"][events["reason"] == Reason.BROKER_REJECTED]
         happened.update(f"refused {OrderEvent(int(event)).name}" for event in refused)
         happened["fills"] += len(state.table("fills"))
+        busts = np.count_nonzero(np.isin(events["event"], (OrderEvent.BUST, OrderEvent.BUST_ALL)))
+        corrected = np.count_nonzero(state.table("fills")["exec_ref_id"] >= 0) - busts
+        happened.update(corrected=int(corrected), undone=int(busts - corrected))
     return happened
 
 
@@ -66,12 +70,22 @@ def test_manager_and_broker_agree_at_the_end_and_the_books_are_exact() -> None:
     happened = hold(range(PLAIN))
     assert set(happened) >= WANTED
     assert happened["fills"] > 5 * PLAIN // 2
+    assert happened["undone"] > PLAIN and happened["corrected"] > PLAIN // 2
 
 
 @pytest.mark.sim
 def test_a_hundred_thousand_sequences(seed: int) -> None:
     print(f"seeds {seed * SIM} to {(seed + 1) * SIM - 1}")
     assert set(hold(range(seed * SIM, (seed + 1) * SIM))) >= WANTED
+
+
+@pytest.mark.sim
+def test_many_short_sequences_agree_with_the_reference(seed: int) -> None:
+    print(f"seeds {seed * SIM_COMPARED} to {(seed + 1) * SIM_COMPARED - 1}")
+    for number in range(seed * SIM_COMPARED, (seed + 1) * SIM_COMPARED):
+        scenario = sequence(number)
+        if harness.difference(scenario):
+            pytest.fail(harness.report(number, scenario), pytrace=False)
 
 
 @pytest.mark.parametrize(
