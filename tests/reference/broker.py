@@ -675,10 +675,9 @@ class Broker:
 
     def _arm(self, entry: Live, lots: int, time: int) -> None:
         """The exits of an entry follow a fill of it, or (0 lots) its end."""
-        if self.settings.bracket is Bracket.ARM_ON_FULL and not entry.done:
-            return
+        waits = self.settings.bracket is Bracket.ARM_ON_FULL and not entry.done
         for order in entry.exits:
-            if order.done:
+            if order.done or (order.held and waits):
                 continue
             if not order.held:
                 if lots:

@@ -249,6 +249,21 @@ def test_exits_are_cut_to_what_is_left_and_grow_with_what_is_filled_again() -> N
     assert events["quantity"][events["order_id"] == 1].tolist() == [10, 10, 4, 4, 10, 6, 10, 10]
 
 
+def test_exits_that_were_armed_by_the_last_fill_grow_with_each_fill_that_follows_a_bust() -> None:
+    settings = busts(undone=((0, 3),), kept=((0, 2), (0, 5), (0, 6)))
+    settings["orders"]["bracket"] = "arm_on_full"
+    found = play(lots("100x9 100x4 100x6 100x0 100x2 100x4 100x0"), "09:31 buy 10 take_profit 105", **settings)
+    assert found.life(1)[2:] == lines("""
+        09:32 RELEASE
+        09:34 SHRINK SHRUNK_TO_POSITION
+        09:34 REPLACE FOLLOWS_ENTRY
+        09:35 REPLACE FOLLOWS_ENTRY
+        09:37 EXPIRE END_OF_DATA
+    """)
+    events = found.record.tables["order_events"]
+    assert events["quantity"][events["order_id"] == 1].tolist() == [10, 10, 10, 4, 6, 10, 10]
+
+
 def test_exits_of_an_entry_that_has_nothing_any_more_wait_for_it() -> None:
     found = play(
         lots("100x9 100x10 100x0 100x7 100x0"), "09:31 buy 10 take_profit 105 stop_loss 95",

@@ -326,14 +326,14 @@ def put_last(s, o):  # type: ignore[no-untyped-def]
 def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
     """Order o has filled some lots, or ended (0): its exits are released for what is filled, or grow with it."""
     entry = order_at(s, o)
-    if s["bracket"] == Bracket.ARM_ON_FULL and entry["leaves_quantity"] > 0:
-        return
+    waits = s["bracket"] == Bracket.ARM_ON_FULL and entry["leaves_quantity"] > 0
     k = entry["child"]
     while k >= 0:
         order = order_at(s, k)
-        if order["waits"] == FOLLOWS and is_live(order):
+        held = order["flags"] & HELD != 0
+        if order["waits"] == FOLLOWS and is_live(order) and not (held and waits):
             before = order["quantity"]
-            if order["flags"] & HELD != 0:
+            if held:
                 if lots > 0:
                     order["from_price"] = instrument_at(s, order["symbol"])["mark"]
                     put_last(s, k)
