@@ -18,8 +18,9 @@ from strategies import faulty_scenario
 COMPARED = (*range(80), 95, 292, 540, 895)
 """95: a first leg of a reversal is undone and ends, 292: a list of legs is tried after a bust, 540: rates where orders look ahead and none
 is left, 895: a size by risk beyond 64 bits."""
-SEQUENCES = (*range(250), 737, 745, 1964)
-"""737: a fill of an exit that is held is corrected, 745 and 1964: one that is held is released because its fill is undone."""
+SEQUENCES = (*range(250), 737, 745, 1964, 8743)
+"""737: a fill of an exit that is held is corrected, 745 and 1964: one that is held is released because its fill is undone,
+8743: one that is held has closed all that its entry has filled."""
 PLAIN, SIM, SIM_COMPARED = 200, 100_000, 10_000
 
 pytestmark = pytest.mark.kernel

@@ -677,7 +677,8 @@ class Broker:
         """The exits of an entry follow a fill of it, or (0 lots) its end."""
         waits = self.settings.bracket is Bracket.ARM_ON_FULL and not entry.done
         for order in entry.exits:
-            if order.done or (order.held and waits):
+            all_closed = self.settings.bracket is Bracket.ARM_ON_FULL and order.cum_quantity >= entry.cum_quantity
+            if order.done or (order.held and (waits or all_closed)):
                 continue
             if not order.held:
                 if lots:

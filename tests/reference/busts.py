@@ -227,7 +227,7 @@ class Busts:
         order.fee, order.fee_raw = self._within(raw), raw
         order.cum_quantity += fill["quantity"]
         order.cum_notional += notional
-        event = OrderEvent.FILL_PART if order.cum_quantity < order.quantity else OrderEvent.FILL_ALL
+        event = OrderEvent.FILL_PART if lived or late else OrderEvent.FILL_ALL
         broker.happen(order, event, broker.now, fill_id=corrected["fill_id"], late=late)
         self._book(corrected, order.lot_id, order.exit_reason)
         if lived and not order.held:

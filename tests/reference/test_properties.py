@@ -48,6 +48,10 @@ NO_REASON_YET = {
     Reason.BROKER_REJECTED, Reason.ORDER_UNKNOWN,
 }  # fmt: skip
 NO_EXIT_YET = {ExitReason.CORPORATE_ACTION, ExitReason.BUST}
+TAKEN_OVER = (
+    "order_id", "symbol", "quantity", "liquidity", "path", "event_time", "spread", "slippage", "impact", "limit", "tick",
+)  # fmt: skip
+"""What a fill that undoes or corrects another has of it."""
 
 
 @pytest.fixture(scope="module")
@@ -184,8 +188,7 @@ def test_what_is_undone_or_corrected_is_booked_against_what_it_is_about() -> Non
             what = "plain"
             if fill["exec_ref_id"] >= 0:
                 what, other = "undone" if fill["side"] != side else "corrected", journal.fills[fill["exec_ref_id"]]
-                same = "order_id symbol quantity liquidity path event_time spread slippage impact limit tick".split()
-                assert {name: fill[name] for name in same} == {name: other[name] for name in same}
+                assert all(fill[name] == other[name] for name in TAKEN_OVER)
                 assert (fill["stage"], fill["available"], fill["ambiguous"]) == (Stage.BOOKS, -1, 0)
                 assert (what == "undone") == (fill["price"] == other["price"]) == (fill["notional"] == other["notional"] > 0)
                 seen.append((what, fill["exec_ref_id"]))

@@ -331,13 +331,14 @@ def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
     while k >= 0:
         order = order_at(s, k)
         held = order["flags"] & HELD != 0
-        if order["waits"] == FOLLOWS and is_live(order) and not (held and waits):
+        filled = order["cum_quantity"] + lots if s["bracket"] == Bracket.PRO_RATA else entry["cum_quantity"]
+        idle = held and (waits or filled <= order["cum_quantity"])  # what its entry has filled has not come yet, or it has closed it
+        if order["waits"] == FOLLOWS and is_live(order) and not idle:
             before = order["quantity"]
             if held:
                 if lots > 0:
                     order["from_price"] = instrument_at(s, order["symbol"])["mark"]
                     put_last(s, k)
-                filled = order["cum_quantity"] + lots if s["bracket"] == Bracket.PRO_RATA else entry["cum_quantity"]
                 if before != filled:
                     resize(s, k, filled)
                     event = OrderEvent.SHRINK if filled < before else OrderEvent.REPLACE
