@@ -332,7 +332,7 @@ def arm_exits(s, o, lots, time):  # type: ignore[no-untyped-def]
         order = order_at(s, k)
         held = order["flags"] & HELD != 0
         filled = order["cum_quantity"] + lots if s["bracket"] == Bracket.PRO_RATA else entry["cum_quantity"]
-        idle = held and (waits or filled <= order["cum_quantity"])  # what its entry has filled has not come yet, or it has closed it
+        idle = held and (waits or filled <= order["cum_quantity"])  # the last fill has not come, or all of it is closed
         if order["waits"] == FOLLOWS and is_live(order) and not idle:
             before = order["quantity"]
             if held:
