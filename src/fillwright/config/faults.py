@@ -45,7 +45,9 @@ class Faults(Section):
     bust: Chance = leaf("Chance that the broker undoes a fill afterwards.", Decimal(0), unit="fraction")
     correct: Chance = leaf("Chance that the broker corrects the price of a fill afterwards.", Decimal(0), unit="fraction")
     bust_after: Duration = leaf("How long after the fill it does either.", "1h", unit="duration")
-    correct_by: PositiveWhole = leaf("A corrected price moves by up to so many ticks, for or against the order.", 1, unit="ticks")
+    correct_by: PositiveWhole = leaf(
+        "A corrected price moves by up to so many ticks (price units where there is no tick), either way.", 1, unit="ticks"
+    )
     outage: Chance = leaf("Chance of an outage in each interval of outage_length; at most 0.9.", Decimal(0), unit="fraction")
     outage_length: Duration = leaf("Length of these intervals, which outages fill.", "1h", unit="duration")
     outages: tuple[Outage, ...] = leaf(
