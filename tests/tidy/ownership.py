@@ -25,10 +25,11 @@ RECORDS: dict[str, tuple[str, ...]] = {
     "told": tuple(state.TOLD.names or ()),
     "heard": tuple(state.HEARD.names or ()),
     "mail": tuple(state.MAIL.names or ()),
+    "marked": tuple(state.MARKED.names or ()),
     **{
         name: tuple(c.name for c in getattr(columns, name.upper()).columns)
         for name in state.GROWING
-        if name not in ("commands", "told", "heard", "mail")
+        if name not in ("commands", "told", "heard", "mail", "marked")
     },
 }
 """Kinds of records of a run, and their fields."""
@@ -38,7 +39,7 @@ ACCESSORS = {
     "command_at": "commands", "order_at": "orders", "order_event_at": "order_events", "fill_at": "fills", "entry_at": "entries",
     "digest_at": "digests",
     "lot_close_at": "lot_closes", "lot_at": "lots", "switch_at": "switches",
-    "told_at": "told", "heard_at": "heard", "mail_at": "mail", "report_at": "reports",
+    "told_at": "told", "heard_at": "heard", "mail_at": "mail", "marked_at": "marked", "report_at": "reports",
 }  # fmt: skip
 PARAMETERS = {
     "s": "scalars", "order": "orders", "book": "books", "fill": "fills", "instrument": "instruments", "bar": "instruments",
@@ -176,19 +177,23 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.matching": "type tif decided_at sent_at arrived_at decision_price tried from_price",
         "kernel.margin": "reserved",
         "kernel.faults": "flags arrived_at asked",
+        "kernel.busts": "flags arrived_at tried shown cum_quantity leaves_quantity cum_notional fee fee_raw done_at",
         "kernel.sizing": "flags",
         "kernel.reducing": "flags",
     },
-    "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id", "kernel.reports": "reported_at"},
+    "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id", "kernel.busts": "fill_id late", "kernel.reports": "reported_at"},
     "commands": {"kernel.arrivals": ALL, "kernel.intake": "trail trail_unit", "kernel.faults": "arrived_at"},
     "told": {"kernel.reports": ALL, "kernel.faults": "commands sent"},
     "heard": {"kernel.reports": ALL},
     "mail": {"kernel.reports": ALL},
+    "marked": {"kernel.busts": ALL},
     "reports": {"kernel.reports": ALL},
     "fills": {
-        "kernel.matching": "fill_id order_id strategy symbol side instant time stage path ambiguous event_time quantity reference_price "
+        "kernel.matching": "fill_id order_id exec_ref_id strategy symbol side instant time stage path ambiguous event_time quantity reference_price "
         "spread slippage impact limit tick price liquidity available notional fee exit_reason queue_ahead reported_at",
         "kernel.ledger": "closing_quantity lot_id position",
+        "kernel.busts": "fill_id exec_ref_id side instant time stage ambiguous reference_price price available notional fee exit_reason "
+        "reported_at",
         "kernel.reports": "reported_at",
     },
     "entries": {"kernel.ledger": ALL},
@@ -207,6 +212,7 @@ OWNERS: dict[str, dict[str, str]] = {
     "instruments": {
         "kernel.ledger": "position",
         "kernel.orders": "live",
+        "kernel.busts": "live",
         "kernel.leg_intake": "live",
         "kernel.margin": "mark value",
         "kernel.advance": "bar",
@@ -237,22 +243,24 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.leg_intake": "intents legs",
         "kernel.digest": "fold_at",
         "kernel.reports": "n_told n_heard n_mail n_reports taken",
-        "kernel.advance": "now instant event_read report_read liquidating fault fault_a",
+        "kernel.advance": "now instant event_read report_read fault fault_a",
         "kernel.quiet": "now instant n_equity peak trough drawdown drawdown_peak equity_next",
-        "kernel.guard": "n_switches trading_state asked_state drawdown_state day_state day_equity day_over day_row",
+        "kernel.busts": "n_fills n_marked marked_read live reducing priced",
+        "kernel.python_call": "python",
+        "kernel.guard": "liquidating n_switches trading_state asked_state drawdown_state day_state day_equity day_over day_row",
         "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size t_type t_limit",
         "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop t_trail t_trail_unit t_take t_loss "
         "t_display t_after t_per",
         "kernel.state": "orders orders_cap order_events order_events_cap fills fills_cap entries entries_cap lot_closes "
         "lot_closes_cap lots lots_cap commands commands_cap told told_cap heard heard_cap mail mail_cap reports "
-        "reports_cap switches switches_cap instruments n_instruments currencies n_currencies feeds n_feeds books digests "
+        "reports_cap marked marked_cap switches switches_cap instruments n_instruments currencies n_currencies feeds n_feeds books digests "
         "n_strategies equity self room work_head work_tail cursor",
         "coordinator.memory": "instants n_instants offsets event_feed timers uniform now stop_at seed latency_ns account_type lots_method "
         "fill_when path participation clamp_to_range reversal on_short_cash off_tick deduplicate bracket flat_day_end flat_run_end "
         "initial_margin maintenance_margin max_open_positions max_position_fraction policies refuse_scale_in max_orders "
         "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough "
         "trigger mark_by max_age equity_every quoted moments faults f_reject f_reject_cancel f_reject_replace f_late_ack "
-        "f_late_by f_lost_ack f_duplicate f_reorder f_outage f_outage_length outages n_outages ask_after "
+        "f_late_by f_lost_ack f_duplicate f_reorder f_bust f_correct f_bust_after f_correct_by f_outage f_outage_length outages n_outages ask_after "
         "size_at_fill default_limit guarded max_daily_loss on_drawdown on_daily_loss day_row",
         "coordinator.runner": "stop_at first_callback calling",
         "coordinator.checkpoint": "instant",
@@ -274,7 +282,7 @@ COMPUTED: dict[str, str] = {
 
 RAW: dict[str, set[str]] = {
     "pack_into": {"order_manager.manager"},
-    "store_int64": {"kernel.quiet"},
+    "store_int64": {"kernel.quiet", "kernel.busts", "kernel.python_call"},
 }
 """Stores past the records: the ticket as one run of words, and the equity curve."""
 

@@ -83,9 +83,9 @@ class _HelperLowering(NativeLowering):
         state.flags.no_compile = True
         super().run_pass(state)
         standing = _Standing(state.func_id.func)
-        state.targetctx.insert_user_function(standing, state["cr"].fndesc, [state.library])
+        state.targetctx.insert_user_function(standing, state.cr.fndesc, [state.library])
         state.reload_init.extend(state.library._reload_init)
-        state["cr"] = state["cr"]._replace(cfunc=standing)
+        state.cr = state.cr._replace(cfunc=standing)
         return True
 
 
