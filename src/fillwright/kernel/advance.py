@@ -243,7 +243,7 @@ def _trade(s, first, last, always):  # type: ignore[no-untyped-def]
 def advance(address, callback):  # type: ignore[no-untyped-def]
     """Run until instant number ``stop_at``. Returns DONE, PAUSE, GROW, STOPPED (callback) or FAULT; PAUSE and GROW can go on.
 
-    ``callback`` is the strategy: a compiled function or a ctypes callback, through the same address type.
+    ``callback`` is the strategy: a compiled function, or the entry that calls Python, through the same address type.
     """
     s = state_at(address)
     count = s["n_instants"]

@@ -207,7 +207,7 @@ def _expire_before(s, o, time):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _meet_quotes(s, time):  # type: ignore[no-untyped-def]
+def meet_quotes(s, time):  # type: ignore[no-untyped-def]
     """What has arrived meets the quotes that stand: single orders, then legs."""
     meet_standing(s, time)
     if s["legs"] > 0:
@@ -236,7 +236,7 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
             waiting += 1
             continue
         if fresh and (time != since or command["kind"] != NEW_ORDER):
-            _meet_quotes(s, since)
+            meet_quotes(s, since)
             fresh = False
         if quoted and command["kind"] != CANCEL:
             fresh = True
@@ -252,7 +252,7 @@ def process_arrivals(s):  # type: ignore[no-untyped-def]
                 _replace_arrives(s, o, command)
     s["n_commands"] = waiting
     if fresh:
-        _meet_quotes(s, since)
+        meet_quotes(s, since)
 
 
 @jit

@@ -27,14 +27,14 @@ from fillwright.kernel._codes import (
     TimeInForce,
 )
 from fillwright.kernel._jit import jit
+from fillwright.kernel.arrivals import meet_quotes
 from fillwright.kernel.faults import happens
 from fillwright.kernel.ledger import book_fill
-from fillwright.kernel.legs import match_legs
 from fillwright.kernel.margin import order_price
 from fillwright.kernel.matching import is_auction
 from fillwright.kernel.models import charged, has_limit, raw_fee, value
 from fillwright.kernel.orders import add_pending, emit, end_order, fund, is_live, link_last, put_last, refuse, reserve_rest
-from fillwright.kernel.quotes import mark_row, meet_standing
+from fillwright.kernel.quotes import mark_row
 from fillwright.kernel.reducing import keep_exits, keep_to_position
 from fillwright.kernel.rng import uniform
 from fillwright.kernel.state import (
@@ -206,9 +206,7 @@ def _undo(s, o, f):  # type: ignore[no-untyped-def]
     if s["reducing"] > 0 and fill_at(s, k)["closing_quantity"] > 0:
         keep_exits(s, o, s["now"])
     if s["quoted"] != 0:
-        meet_standing(s, s["now"])
-        if s["legs"] > 0:
-            match_legs(s, Stage.STANDING, s["now"])
+        meet_quotes(s, s["now"])
 
 
 @jit
