@@ -58,6 +58,10 @@ LOWERED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "execution.faults.lost_ack": ({}, {"execution": {"faults": {"lost_ack": "1%"}}}, "faults"),
     "execution.faults.duplicate_report": ({}, {"execution": {"faults": {"duplicate_report": "1%"}}}, "faults"),
     "execution.faults.reorder_reports": ({}, {"execution": {"faults": {"reorder_reports": "1%"}}}, "faults"),
+    "execution.faults.bust": ({}, {"execution": {"faults": {"bust": "1%"}}}, "faults"),
+    "execution.faults.correct": ({}, {"execution": {"faults": {"correct": "1%"}}}, "faults"),
+    "execution.faults.bust_after": ({}, {"execution": {"faults": {"bust_after": "5s"}}}, "faults"),
+    "execution.faults.correct_by": ({}, {"execution": {"faults": {"correct_by": 3}}}, "faults"),
     "execution.faults.outage": ({}, {"execution": {"faults": {"outage": "1%"}}}, "faults"),
     "execution.faults.outage_length": ({}, {"execution": {"faults": {"outage_length": "5s"}}}, "faults"),
     "execution.faults.outages.*.start": (

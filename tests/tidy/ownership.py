@@ -181,7 +181,12 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.sizing": "flags",
         "kernel.reducing": "flags",
     },
-    "order_events": {"kernel.orders": ALL, "kernel.matching": "fill_id", "kernel.busts": "fill_id late", "kernel.reports": "reported_at"},
+    "order_events": {
+        "kernel.orders": ALL,
+        "kernel.matching": "fill_id",
+        "kernel.busts": "fill_id late",
+        "kernel.reports": "reported_at",
+    },
     "commands": {"kernel.arrivals": ALL, "kernel.intake": "trail trail_unit", "kernel.faults": "arrived_at"},
     "told": {"kernel.reports": ALL, "kernel.faults": "commands sent"},
     "heard": {"kernel.reports": ALL},
@@ -189,8 +194,8 @@ OWNERS: dict[str, dict[str, str]] = {
     "marked": {"kernel.busts": ALL},
     "reports": {"kernel.reports": ALL},
     "fills": {
-        "kernel.matching": "fill_id order_id exec_ref_id strategy symbol side instant time stage path ambiguous event_time quantity reference_price "
-        "spread slippage impact limit tick price liquidity available notional fee exit_reason queue_ahead reported_at",
+        "kernel.matching": "fill_id order_id exec_ref_id strategy symbol side instant time stage path ambiguous event_time quantity "
+        "reference_price spread slippage impact limit tick price liquidity available notional fee exit_reason queue_ahead reported_at",
         "kernel.ledger": "closing_quantity lot_id position",
         "kernel.busts": "fill_id exec_ref_id side instant time stage ambiguous reference_price price available notional fee exit_reason "
         "reported_at",
@@ -246,7 +251,7 @@ OWNERS: dict[str, dict[str, str]] = {
         "kernel.advance": "now instant event_read report_read fault fault_a",
         "kernel.quiet": "now instant n_equity peak trough drawdown drawdown_peak equity_next",
         "kernel.busts": "n_fills n_marked marked_read live reducing priced",
-        "kernel.python_call": "python",
+        "kernel.python_call": "driver",
         "kernel.guard": "liquidating n_switches trading_state asked_state drawdown_state day_state day_equity day_over day_row",
         "kernel.intake": "intents no_change rules fault t_instrument t_side t_size_mode t_size t_type t_limit",
         "kernel.drivers": "fault t_instrument t_side t_size_mode t_size t_type t_tif t_limit t_stop t_trail t_trail_unit t_take t_loss "
@@ -260,7 +265,8 @@ OWNERS: dict[str, dict[str, str]] = {
         "initial_margin maintenance_margin max_open_positions max_position_fraction policies refuse_scale_in max_orders "
         "max_orders_interval max_live_orders price_collar max_drawdown max_order_value max_gross_exposure max_net_exposure peak trough "
         "trigger mark_by max_age equity_every quoted moments faults f_reject f_reject_cancel f_reject_replace f_late_ack "
-        "f_late_by f_lost_ack f_duplicate f_reorder f_bust f_correct f_bust_after f_correct_by f_outage f_outage_length outages n_outages ask_after "
+        "f_late_by f_lost_ack f_duplicate f_reorder f_bust f_correct f_bust_after f_correct_by f_outage f_outage_length outages n_outages "
+        "ask_after "
         "size_at_fill default_limit guarded max_daily_loss on_drawdown on_daily_loss day_row",
         "coordinator.runner": "stop_at first_callback calling",
         "coordinator.checkpoint": "instant",
@@ -282,7 +288,7 @@ COMPUTED: dict[str, str] = {
 
 RAW: dict[str, set[str]] = {
     "pack_into": {"order_manager.manager"},
-    "store_int64": {"kernel.quiet", "kernel.busts", "kernel.python_call"},
+    "store_int64": {"kernel.quiet", "kernel.busts"},
 }
 """Stores past the records: the ticket as one run of words, and the equity curve."""
 

@@ -22,6 +22,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import carray, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fillwright.kernel._library import ENTRY, HELPER
@@ -286,3 +287,21 @@ def _call_address(typingctx: Any, address: Any, arguments: Any) -> Any:
 
 
 call_address: Any = _call_address
+
+
+@intrinsic
+def _on_stack(typingctx: Any, numbers: Any) -> Any:
+    """Address of an array that holds a tuple of int64 until the calling function returns."""
+    count = len(numbers)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        place = cgutils.alloca_once(builder, ir.ArrayType(word, count))
+        for k in range(count):
+            builder.store(builder.extract_value(args[0], k), cgutils.gep(builder, place, 0, k))
+        return builder.ptrtoint(place, word)
+
+    return types.int64(numbers), codegen
+
+
+on_stack: Any = _on_stack

@@ -11,36 +11,34 @@ from typing import Any
 
 import numpy as np
 
-from fillwright.kernel._jit import JIT_OFF, call_address, entry
-from fillwright.kernel.state import State, load_int64, state_at, store_int64
+from fillwright.kernel._jit import JIT_OFF, call_address, entry, on_stack
+from fillwright.kernel.state import State, load_int64, state_at
 
-FUNCTION, ENSURE, RELEASE, NUMBER, CALL, VALUE, DROP, CLEAR, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8
-"""Places of the words that a call needs: the function, addresses of the interface in the order of _INTERFACE, two arguments."""
+FUNCTION, ENSURE, RELEASE, NUMBER, CALL, VALUE, DROP, CLEAR, WORDS = range(9)
+"""Places of the words that hang on ``driver``: the function, and addresses of the interface in the order of _INTERFACE."""
 _INTERFACE = (
     "PyGILState_Ensure", "PyGILState_Release", "PyLong_FromLongLong", "PyObject_Vectorcall", "PyLong_AsLongLong", "Py_DecRef",
     "PyErr_Clear",
 )  # fmt: skip
-WORDS = ARGUMENTS + 2
 
 
 @entry("int64(int64, int64, int64)")
 def call_python(address, kind, index):  # type: ignore[no-untyped-def]
     """Call the state's Python function with (kind, index); its answer, 1 if it raised."""
-    words = state_at(address)["python"]
+    words = state_at(address)["driver"]
     held = call_address(load_int64(words, WORDS, ENSURE), ())
     number, drop = load_int64(words, WORDS, NUMBER), load_int64(words, WORDS, DROP)
-    store_int64(words, WORDS, ARGUMENTS, call_address(number, (kind,)))
-    store_int64(words, WORDS, ARGUMENTS + 1, call_address(number, (index,)))
-    call = (load_int64(words, WORDS, FUNCTION), words + 8 * ARGUMENTS, 2, 0)
-    result = call_address(load_int64(words, WORDS, CALL), call)
+    first, second = call_address(number, (kind,)), call_address(number, (index,))
+    arguments = on_stack((first, second))
+    result = call_address(load_int64(words, WORDS, CALL), (load_int64(words, WORDS, FUNCTION), arguments, 2, 0))
     answer = 1
     if result != 0:
         answer = call_address(load_int64(words, WORDS, VALUE), (result,))
         call_address(drop, (result,))
     else:
         call_address(load_int64(words, WORDS, CLEAR), ())
-    call_address(drop, (load_int64(words, WORDS, ARGUMENTS),))
-    call_address(drop, (load_int64(words, WORDS, ARGUMENTS + 1),))
+    call_address(drop, (first,))
+    call_address(drop, (second,))
     call_address(load_int64(words, WORDS, RELEASE), (held,))
     return answer
 
@@ -53,6 +51,6 @@ def python_callback(state: State, function: Callable[[int, int], int]) -> Callab
     if JIT_OFF:
         return lambda address, kind, index: function(int(kind), int(index))
     interface = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in _INTERFACE]
-    state.scalars["python"] = state.pin(np.array([id(function), *interface, 0, 0], np.int64))
+    state.scalars["driver"] = state.pin(np.array([id(function), *interface], np.int64))
     state.kept.append(function)
     return call_python

@@ -45,7 +45,6 @@ SCALARS = _record(
     # arrays of fixed size
     "instruments", "n_instruments", "currencies", "n_currencies", "feeds", "n_feeds", "books", "n_strategies",
     "instants", "n_instants", "offsets", "event_feed", "equity", "n_equity", "params", "state", "timers", "indicators", "driver", "fused",
-    "python",
     # the run
     "digests", "fold_at", "uniform", "self", "now", "instant", "stop_at", "first_callback",
     "mask", "event_read", "fault", "fault_a", "fault_b", "room", "calling",
