@@ -268,7 +268,7 @@ def test_many_runs_leave_no_objects_behind() -> None:
     before = alive()
     for _ in range(5):
         fw.run(Alternate(), data)
-    assert alive() == before
+    assert not alive() - before  # what other tests have left may go meanwhile
 
 
 # -- 5 broker -------------------------------------------------------------------------------------------------------------------
