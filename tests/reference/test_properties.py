@@ -41,7 +41,6 @@ NEVER = {  # rules that do not exist yet, or are those of runs with faults
     OrderEvent.BUST_ALL, OrderEvent.RESUME_PART,
 }  # fmt: skip
 NO_REASON_YET = {
-    Reason.PRICE_NOT_POSITIVE, Reason.WARMUP,
     # position operations are no part of the reference
     Reason.POSITION_EXISTS,
     # of runs with faults only
