@@ -84,9 +84,17 @@ class Rebalance(fw.Strategy):
             self.target_weights(self.weights)
 
 
+SETTINGS = fw.Config.from_dict({
+    "account": {"initial_cash": CASH},
+    "costs": {"commission": {"model": "rate", "rate": FEE}},
+    "execution": {"participation": None},
+})  # fmt: skip
+"""Of all scenarios; no cap on volume, as in the other tools. Made before the clock starts, as theirs are."""
+
+
 def run(strategy: object, market: fw.Market) -> fw.Result:
-    """One run with the settings of the scenario; no cap on volume, as in the other tools."""
-    return fw.run(strategy, market, cash=CASH, commission=FEE, participation=None)
+    """One run with the settings of the scenario."""
+    return fw.run(strategy, market, SETTINGS)
 
 
 def minute_market(arrays: Arrays) -> fw.Market:

@@ -55,8 +55,8 @@ def digest(decisions: Sequence[tuple[int, int]] | np.ndarray) -> str:
     return hashlib.sha256(np.asarray(decisions, np.int64).reshape(-1, 2).tobytes()).hexdigest()
 
 
-def clock(work: Callable[[], object], at_most: int = 5) -> float:
-    """Seconds of one call; of what takes less than a second the median of five, because the first touch of memory varies."""
+def clock(work: Callable[[], object], at_most: int = 9) -> float:
+    """Seconds of one call; of what takes less than a second the median of nine, because the first touch of memory varies."""
     seconds: list[float] = []
     while len(seconds) < at_most and (not seconds or seconds[0] < 1.0):
         started = time.perf_counter()

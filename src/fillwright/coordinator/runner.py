@@ -51,7 +51,7 @@ Progress = Callable[[int, int], None]
 
 _TABLE_OF = {"order_event": "order_events", "fill": "fills", "posting": "entries", "lot_close": "lot_closes"}
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
-_FIRST_SLICE = 64
+_FIRST_SLICE = 1024
 _SLICE_SECONDS = 0.03
 _SUBSCRIBED_SLICE = 256
 _OUTSIDE = ("class ", "module ", "random", "numpy.random")
