@@ -157,8 +157,10 @@ def test_what_is_no_market() -> None:
 
 @pytest.mark.parametrize("keywords", [{}, {"cash": 1000}])
 def test_what_is_no_configuration(keywords: Any) -> None:
-    with pytest.raises(fw.UsageError, match="a configuration is needed, got dict"):
-        fw.run(Alternate(), days(), {"account": {"cash": 1000}}, **keywords)  # type: ignore[arg-type]
+    with pytest.raises(fw.UsageError, match="a configuration is needed, got dict") as caught:
+        fw.run(Alternate(), days(), {"account": {"initial_cash": 1000}}, **keywords)  # type: ignore[arg-type]
+    written = str(caught.value.remedy).partition(", or ")[0]
+    assert eval(written, {"fw": fw}).account.initial_cash == {"USD": 100_000}
 
 
 def test_progress_is_told_up_to_the_end() -> None:

@@ -60,7 +60,7 @@ def test_what_stands_was_neither_undone_nor_undoes() -> None:
 
 
 def test_figures_count_only_what_stands(undone: Result, corrected: Result) -> None:
-    for result, stands, what in ((undone, 4, {"fill undone": 2}), (corrected, 2, {"fill corrected": 1})):
+    for result, stands, what in ((undone, 4, {"fills undone": 2}), (corrected, 2, {"fills corrected": 1})):
         fills = result.record.tables["fills"]
         assert standing(fills).tolist() == [row == stands for row in range(len(fills))]
         scale = 10**result.record.scales.base

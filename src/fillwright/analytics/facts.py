@@ -149,7 +149,7 @@ def refusals(record: RunRecord) -> tuple[tuple[str, int], ...]:
     named = int(np.count_nonzero(fills["exec_ref_id"] >= 0))
     undone = int(np.count_nonzero(~standing(fills))) // 2
     # Each fill that was undone has one that undoes it; one more names it where its price was corrected.
-    taken_back = (("fill undone", 2 * undone - named), ("fill corrected", named - undone))
+    taken_back = (("fills undone", 2 * undone - named), ("fills corrected", named - undone))
     found |= {what: number for what, number in taken_back if number}
     return tuple(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 

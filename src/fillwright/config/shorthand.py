@@ -73,7 +73,7 @@ def given(config: Config | None) -> Config:
     if config is not None and not isinstance(config, Config):
         raise UsageError(
             f"a configuration is needed, got {type(config).__name__}",
-            remedy='fw.Config.from_dict({"account": {"cash": 100_000}}), or fw.load_config("run.yaml").config',
+            remedy='fw.Config.from_dict({"account": {"initial_cash": 100_000}}), or fw.load_config("run.yaml").config',
         )
     return config or Config()
 
