@@ -198,7 +198,7 @@ def _data(inputs: ReportInputs, shown: tuple[Prices, ...]) -> dict[str, object]:
         data["equity"] = html.line(measured.instants, *_rounded(measured), POINTS)
     under = measured.underwater
     if not isinstance(under, str) and np.all(np.isfinite(under.depth)):
-        data["drawdown"] = html.line(measured.instants, np.rint(under.depth * 10**5).astype(np.int64), 5, POINTS)
+        data["drawdown"] = html.line(measured.instants, np.rint(under.depth * 10**7).astype(np.int64), 7, POINTS)
     return data
 
 
