@@ -39,12 +39,21 @@ class _Library(JITCodeLibrary):
             self._finalized = True
             return
         self._link_parts(self._final_module)
+        self._hide_helpers()
         super().finalize()
 
     def _link_parts(self, module: Any) -> None:
         for part in reversed(self._parts):  # callers first: what nobody calls yet is not linked
             code = part.own_code() if isinstance(part, _Library) else part._get_module_for_linking()
             module.link_in(code, preserve=True)
+
+    def _hide_helpers(self) -> None:
+        """Nobody else calls them here: the optimiser may take in what is called from one place, and drop what is left."""
+        codes = [part.own_code() for part in self._parts if isinstance(part, _Library)]
+        names = {function.name for code in codes for function in code.functions if not function.is_declaration}
+        for function in self._final_module.functions:
+            if function.name in names:
+                function.linkage = "internal"
 
     def own_code(self) -> Any:
         """Its module without those of its parts."""

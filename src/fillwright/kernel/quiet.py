@@ -37,7 +37,7 @@ def close_drawdown(s):  # type: ignore[no-untyped-def]
 
 @jit
 def _set_extreme(s, equity):  # type: ignore[no-untyped-def]
-    """The equity is the first, or above the last peak, or below the deepest since."""
+    """The equity is above the last peak, or below the deepest since; before the first both are 0."""
     if equity > s["peak"] or s["n_equity"] == 0:
         close_drawdown(s)
         s["peak"] = equity
@@ -55,7 +55,7 @@ def store_equity(s, equity):  # type: ignore[no-untyped-def]
         else:
             s["equity_next"] = (s["now"] // s["equity_every"] + 1) * s["equity_every"]
     store_int64(s["equity"], s["n_instants"], place, equity)
-    if equity > s["peak"] or equity < s["trough"] or n == 0:
+    if equity > s["peak"] or equity < s["trough"]:
         _set_extreme(s, equity)
     s["n_equity"] = place + 1
 
@@ -121,7 +121,7 @@ def coast(s, callback):  # type: ignore[no-untyped-def]
             store_equity(s, equity)
         else:
             store_int64(curve, count, j, equity)
-            if equity > peak or equity < trough or j == 0:
+            if equity > peak or equity < trough:
                 _set_extreme(s, equity)
                 peak, trough = s["peak"], s["trough"]
             s["n_equity"] = j + 1
