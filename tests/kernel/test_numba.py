@@ -16,6 +16,7 @@ from coordinator.worlds import days, python
 from fillwright.broker import lower
 from fillwright.coordinator.memory import lay_out
 from fillwright.kernel import _jit, advance, intake
+from fillwright.kernel._library import ENTRY
 from fillwright.kernel.python_call import python_callback
 from fillwright.kernel.state import DONE, STOPPED, WANTS_BAR, State
 
@@ -124,8 +125,10 @@ def test_an_answer_other_than_0_stops_at_this_instant(answer: int) -> None:
     assert state.scalars["now"] == days(30).instants[11]
 
 
-def test_an_exception_that_escapes_a_python_callback_stops_the_run_and_leaves_nothing_behind() -> None:
+def test_an_exception_that_escapes_a_python_callback_stops_the_run_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     state = state_of(days(30))
+    told: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: told.append(f"{found.exc_value!r} in {found.object.__name__}"))
 
     def picky(feed: int, row: int) -> int:
         if row == 11:
@@ -135,6 +138,7 @@ def test_an_exception_that_escapes_a_python_callback_stops_the_run_and_leaves_no
     before = sys.getrefcount(picky)
     assert advance.advance(state.address, python_callback(state, picky)) == STOPPED
     assert state.scalars["now"] == days(30).instants[11]
+    assert told == ["ValueError('not this one') in picky"]
     del state
     assert sys.getrefcount(picky) == before
 
@@ -268,6 +272,23 @@ def test_helpers_are_linked_into_what_calls_them_and_are_no_machine_code_of_thei
     (compiled,) = user.overloads.values()
     assert _engine_knows(compiled)
     assert right(2) == 23
+
+
+def test_helpers_are_hidden_in_entries() -> None:
+    """Or the optimiser would keep each of them as it is, for others to call."""
+    lines = ["def long(a):", *(f"    a = (a ^ {k}) * 7 + (a >> 3)" for k in range(200)), "    return a"]
+    space: dict[str, Any] = {}
+    exec("\n".join(lines), space)
+    helper: Any = _jit.jit(space["long"])
+
+    def both(a):  # type: ignore[no-untyped-def]
+        return helper(a) + helper(a + 1)
+
+    entry: Any = numba.njit(types.int64(types.int64), pipeline_class=ENTRY)(both)
+    (compiled,) = entry.overloads.values()
+    linkage = {function.name: function.linkage.name for function in compiled.library.get_defined_functions()}
+    assert [kind for name, kind in linkage.items() if "4long" in name] == ["internal"]
+    assert linkage[compiled.fndesc.mangled_name] == "external"
 
 
 def _engine_knows(compiled: Any) -> bool:

@@ -14,11 +14,11 @@ import numpy as np
 from fillwright.kernel._jit import JIT_OFF, call_address, entry, on_stack
 from fillwright.kernel.state import State, load_int64, state_at
 
-FUNCTION, ENSURE, RELEASE, NUMBER, CALL, VALUE, DROP, CLEAR, WORDS = range(9)
+FUNCTION, ENSURE, RELEASE, NUMBER, CALL, VALUE, DROP, REPORT, WORDS = range(9)
 """Places of the words that hang on ``driver``: the function, and addresses of the interface in the order of _INTERFACE."""
 _INTERFACE = (
     "PyGILState_Ensure", "PyGILState_Release", "PyLong_FromLongLong", "PyObject_Vectorcall", "PyLong_AsLongLong", "Py_DecRef",
-    "PyErr_Clear",
+    "PyErr_WriteUnraisable",
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def call_python(address, kind, index):  # type: ignore[no-untyped-def]
         answer = call_address(load_int64(words, WORDS, VALUE), (result,))
         call_address(drop, (result,))
     else:
-        call_address(load_int64(words, WORDS, CLEAR), ())
+        call_address(load_int64(words, WORDS, REPORT), (load_int64(words, WORDS, FUNCTION),))
     call_address(drop, (first,))
     call_address(drop, (second,))
     call_address(load_int64(words, WORDS, RELEASE), (held,))
@@ -46,7 +46,7 @@ def call_python(address, kind, index):  # type: ignore[no-untyped-def]
 def python_callback(state: State, function: Callable[[int, int], int]) -> Callable[..., Any]:
     """The callback for ``advance`` that calls ``function(kind or feed, index or row)``, which returns 0 to go on.
 
-    The function keeps what it raises to itself and returns 1; anything that escapes it is lost, and stops the run.
+    The function keeps what it raises to itself and returns 1; what escapes it goes to ``sys.unraisablehook``, and stops the run.
     """
     if JIT_OFF:
         return lambda address, kind, index: function(int(kind), int(index))
