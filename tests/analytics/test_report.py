@@ -230,7 +230,9 @@ def test_thinning_does_not_cost_the_extremes() -> None:
     depth = np.cumsum(data["drawdown"]["v"]) / 10 ** data["drawdown"]["decimals"]
     under = inputs.measured.underwater
     assert not isinstance(under, str)
-    assert depth.min() == pytest.approx(under.depth.min(), abs=1e-7)  # the chart and the tile round to the same hundredth of a percent
+    assert depth.min() == pytest.approx(
+        under.depth.min(), abs=1e-7
+    )  # the chart and the tile round to the same hundredth of a percent
 
 
 @pytest.mark.slow

@@ -125,7 +125,9 @@ def test_an_answer_other_than_0_stops_at_this_instant(answer: int) -> None:
     assert state.scalars["now"] == days(30).instants[11]
 
 
-def test_an_exception_that_escapes_a_python_callback_stops_the_run_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_that_escapes_a_python_callback_stops_the_run_and_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     state = state_of(days(30))
     told: list[str] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda found: told.append(f"{found.exc_value!r} in {found.object.__name__}"))

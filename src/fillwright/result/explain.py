@@ -455,14 +455,17 @@ def _life(it: Subject, order: int) -> Iterator[Facts]:
 
 
 def _fill_text(facts: Facts) -> Iterator[str]:
-    market = facts["market"]
     yield f"fill {facts['fill']}: {facts['side']} {facts['quantity']} {facts['symbol']} at {facts['price']} on {facts['time']}"
     yield from _order_lines(facts["order"])
     yield from _state_lines(facts["trading_state"])
     yield from _books_lines(facts["books"])
-    if facts["books"]["price_before"] is not None:
-        yield from _money_lines(facts)
-        return
+    if facts["books"]["price_before"] is None:
+        yield from _market_lines(facts["market"])
+    yield from _money_lines(facts)
+
+
+def _market_lines(market: Facts) -> Iterator[str]:
+    """What the order met, where and why."""
     closed = f", closed {market['bar_closed']}" if market["bar_closed"] else ""
     yield f"  market: {market['place']}{', of' if market['is_moment'] else ' that opened'} {market['bar_opened']}{closed}"
     yield f"    {market['why_then']}"
@@ -477,7 +480,6 @@ def _fill_text(facts: Facts) -> Iterator[str]:
         yield f"    {who} left {market['volume_left']}{what} to it"
     if market["ambiguous"]:
         yield "    ambiguous: another path through the same bar would have filled differently"
-    yield from _money_lines(facts)
 
 
 def _books_lines(books: Facts) -> Iterator[str]:
