@@ -202,6 +202,16 @@ def test_a_cash_account_is_never_overdrawn(cash: Any, script: str, settings: dic
     assert [line for line in found.fills if "books" in line] == fills
 
 
+def test_what_is_undone_brings_its_fee_back() -> None:
+    """Sold for 1,000 less 10: the 990 that are there are enough to give back what came in."""
+    found = play(
+        FLAT, "09:31 buy 10 IOC\n09:32 sell 10 IOC", **busts(undone=((1, 2),), kept=((0, 2),)),
+        account={"type": "cash", "initial_cash": 1010}, costs={"commission": {"model": "rate", "rate": "1%"}},
+    )  # fmt: skip
+    assert found.fills[2:] == ["09:34 books buy 10 @ 100.00 fee -10"]
+    assert found.cash == {"USD": 0}
+
+
 def test_what_works_again_needs_its_funds_again() -> None:
     """The fill at 100 is undone, and what it cost has been spent at 50 since: for the order that works again nothing is left."""
     bars = FLAT.replace("09:33 100 100 100 100", "09:33 50 50 50 50").replace("09:34 100 100 100 100", "09:34 101 101 101 101")
@@ -321,6 +331,17 @@ def test_an_exit_that_is_held_is_released_for_what_its_undone_fill_leaves_open()
     assert events["leaves_quantity"][events["order_id"] == 1].tolist() == [20, 20, 10, 10, 6, 6, 10, 10, 4, 0]
 
 
+def test_a_reducing_order_that_works_again_follows_the_position() -> None:
+    """Its fill at 101 is undone; the position is then closed at 100, and nothing is left for it to reduce."""
+    found = play(
+        lots("100x99 100x10 101x10 100x0 100x10 102x99 102x99"),
+        "09:31 buy 10\n09:32 sell 10 limit 101 reduce_only\n09:34 sell 10 IOC",
+        **busts(undone=((1, 2),), kept=((0, 2), (2, 2))),
+    )  # fmt: skip
+    assert found.life(1)[2:] == ["09:32 FILL_ALL", "09:34 BUST_ALL", "09:34 CANCEL NOTHING_TO_REDUCE"]
+    assert own(found, "position")[-1] == 0
+
+
 def test_an_order_that_was_released_stays_released() -> None:
     """The second leg of a reversal is not taken back with the first, whose fill is undone and which is then cancelled."""
     found = play(
@@ -361,6 +382,20 @@ def test_an_order_works_again_as_long_as_it_would_have(bust_after: str, tif: str
 def test_a_day_order_works_again_on_its_day() -> None:
     found = play(lots("100x9 100x10 100x0 100x9 100x9"), "09:31 buy 10 DAY", **busts(undone=((0, 2),), kept=((0, 4), (0, 5))))
     assert found.life(0)[3:] == ["09:33 BUST_ALL", "09:33 FILL_PART", "09:34 FILL_ALL"]
+
+
+def test_a_corrected_fill_is_of_the_day_of_the_first() -> None:
+    """Filled on one day, corrected on the next and then undone: the order's day is over."""
+    more = "\n".join(f"2024-01-03 00:0{minute}  100 100 100 100 99" for minute in (3, 4))
+    settings = busts(undone=((0, 4),), corrected={(0, 2): 1}, kept=((0, 6),), bust_after="2min")
+    found = play(f"{DAYS.rstrip()}\n    {more}", "23:58 buy 10 DAY", **settings)
+    assert found.life(0)[2:] == lines("""
+        23:58 FILL_ALL
+        2024-01-03 00:01 BUST_ALL
+        2024-01-03 00:01 FILL_ALL
+        2024-01-03 00:03 BUST_ALL
+        2024-01-03 00:03 EXPIRE DAY_END
+    """)
 
 
 def test_an_order_for_the_opening_has_had_it() -> None:

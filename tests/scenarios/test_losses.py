@@ -130,6 +130,17 @@ def test_the_strictest_state_counts_and_a_strategy_can_not_lift_a_limit() -> Non
     assert rows["asked"].tolist() == [0, 2, 2, 0]
 
 
+def test_every_change_is_on_record_however_many_there_are() -> None:
+    class Wavers(fw.Strategy):
+        def on_bar(self, bar: Any) -> None:
+            for _ in range(100):
+                self.set_trading_state("halted")
+                self.set_trading_state("active")
+
+    rows = fw.run(Wavers(), market(BARS), fw.Config.from_dict({"account": ACCOUNT})).record.tables["switches"]
+    assert rows["state"].tolist() == [TradingState.HALTED, TradingState.ACTIVE] * 100 * 10
+
+
 def test_both_limits_act_once_and_flatten_once() -> None:
     limits = {"max_daily_loss": "4%", "on_daily_loss": "flatten", "max_drawdown": "3%", "on_drawdown": "flatten"}
     found = run("09:31 buy 10", limits)

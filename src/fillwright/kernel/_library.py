@@ -48,12 +48,15 @@ class _Library(JITCodeLibrary):
             module.link_in(code, preserve=True)
 
     def _hide_helpers(self) -> None:
-        """Nobody else calls them here: the optimiser may take in what is called from one place, and drop what is left."""
+        """Nobody else calls them here: the optimiser may take in what is called from one place, and change how the rest is called.
+
+        So nobody else may find them: a name that the machine code kept would stand for the helper in other libraries too.
+        """
         codes = [part.own_code() for part in self._parts if isinstance(part, _Library)]
         names = {function.name for code in codes for function in code.functions if not function.is_declaration}
         for function in self._final_module.functions:
             if function.name in names:
-                function.linkage = "internal"
+                function.linkage = "private"
 
     def own_code(self) -> Any:
         """Its module without those of its parts."""

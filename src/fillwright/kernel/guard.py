@@ -112,7 +112,7 @@ def watch_losses(s):  # type: ignore[no-untyped-def]
     flatten = NOTHING
     acts = s["max_drawdown"] >= 0 and s["on_drawdown"] != LimitAction.REFUSE
     if acts and s["drawdown_state"] == TradingState.ACTIVE:
-        peak = max(s["peak"], equity) if s["n_equity"] > 0 else equity
+        peak = max(s["peak"], equity)
         most = muldiv(peak, s["max_drawdown"], RATE_SCALE)
         if peak - equity > most:
             s["drawdown_state"] = _state_of(s["on_drawdown"])

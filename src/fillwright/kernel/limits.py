@@ -222,7 +222,7 @@ def _order_check(s, o, start, which):  # type: ignore[no-untyped-def]
         return over_collar(s, order["symbol"], order["limit_price"], order["stop_price"])
     if which == 9 and s["max_drawdown"] >= 0:
         equity = equity_now(s)
-        peak = max(s["peak"], equity) if s["n_equity"] > 0 else equity
+        peak = max(s["peak"], equity)
         limit = muldiv(peak, s["max_drawdown"], RATE_SCALE)
         if peak - equity > limit:
             return Reason.MAX_DRAWDOWN, peak - equity, limit
