@@ -101,7 +101,7 @@ def row(program: Program, runs: list[dict[str, Any]], refused: str | None) -> di
         "seconds": median,
         "fastest": min(seconds),
         "slowest": max(seconds),
-        "runs": len(seconds),
+        "turns": seconds,
         "bars": bars,
         "bars_per_second": bars / median,
         "orders": runs[0]["orders"],
@@ -127,26 +127,35 @@ def machine(core: int) -> dict[str, Any]:
     }
 
 
+def ratio(row: dict[str, Any], base: dict[str, Any] | None) -> str:
+    """How many times as long as another program it took per bar, turn by turn: median (smallest - largest)."""
+    if base is None or row is base:
+        return "-"
+    found = [mine / row["bars"] / (other / base["bars"]) for mine, other in zip(row["turns"], base["turns"], strict=True)]
+    return f"{statistics.median(found):.3g}x ({min(found):.3g} - {max(found):.3g})"
+
+
 def table(rows: list[dict[str, Any]], scenario: str) -> list[str]:
-    """Markdown of one scenario; factors are against the first row of ours that counts."""
+    """Markdown of one scenario."""
     mine = [r for r in rows if r["scenario"] == scenario]
     mine += [r for r in rows if r["scenario"].startswith(scenario + ":")]
-    speeds = [r["bars_per_second"] for r in mine if r["name"].startswith("fillwright") and "seconds" in r]
-    ours = speeds[0] if speeds else None
-    unit = SCENARIOS[scenario]
+    counted = [r for r in mine if "seconds" in r]
+    ours = next((r for r in counted if r["name"].startswith("fillwright")), None)
+    bare = next((r for r in counted if r["name"] == YARDSTICK), None)
+    unit, first = SCENARIOS[scenario], "fillwright" if ours is None else ours["name"]
     lines = [
-        f"| program | version | {unit} | orders | median s | fastest - slowest | {unit}/s | ours is faster by | fills at | peak MiB |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---|---:|",
+        f"| program | version | {unit} | orders | median s | fastest - slowest | {unit}/s | times {first} | times the bare loop "
+        "| fills at | peak MiB |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|---:|",
     ]
     for r in sorted(mine, key=lambda r: -r.get("bars_per_second", 0)):
         if "seconds" not in r:
-            lines.append(f"| {r['name']} | {r['version']} | - | - | not counted: {r['refused']} | | | | | |")
+            lines.append(f"| {r['name']} | {r['version']} | - | - | not counted: {r['refused']} | | | | | | |")
             continue
-        speed = r["bars_per_second"]
-        factor = f"{ours / speed:.3g}x" if ours else "-"
         lines.append(
             f"| {r['name']} | {r['version']} | {r['bars']:,} | {r['orders']:,} | {r['seconds']:.4g} "
-            f"| {r['fastest']:.4g} - {r['slowest']:.4g} | {speed:,.0f} | {factor} | {r['filled_at']} | {r['peak_mib']:.0f} |"
+            f"| {r['fastest']:.4g} - {r['slowest']:.4g} | {r['bars_per_second']:,.0f} | {ratio(r, ours)} | {ratio(r, bare)} "
+            f"| {r['filled_at']} | {r['peak_mib']:.0f} |"
         )
     return lines
 

@@ -45,8 +45,8 @@ def _tool(name: str, scenario: str, bars: int, venv: str = ".venv-bench", packag
 YARDSTICK = "bare loop"
 PROGRAMS = (
     Program(YARDSTICK, "numba", ".venv", "adapters/run_bare.py", "minute", 1_000_000),
-    Program("fillwright", "fillwright", ".venv", "ours.py", "minute", 1_000_000),
     Program("fillwright compiled", "fillwright", ".venv", "ours.py", "minute:compiled", 1_000_000),
+    Program("fillwright", "fillwright", ".venv", "ours.py", "minute", 1_000_000),
     Program("fillwright signals", "fillwright", ".venv", "ours.py", "minute:signals", 1_000_000),
     _tool("vectorbt", "minute", 1_000_000, ".venv-bench-vectorbt"),
     _tool("backtesting", "minute", 1_000_000),

@@ -40,12 +40,10 @@ KERNEL: dict[str, tuple[str, ...]] = {
     "kernel/margin.py": ("kernel/test_money.py",),
     "kernel/models.py": ("kernel/test_money.py",),
     "kernel/guard.py": ("scenarios/test_losses.py",),
-    "kernel/sizing.py": ("scenarios/test_sizes.py",),
 }
 FAULTS: dict[str, tuple[str, ...]] = {
     "kernel/faults.py": (),
     "kernel/busts.py": ("scenarios/test_busts.py",),
-    "kernel/reports.py": ("conformance/test_reports.py",),
 }
 ANALYSIS: dict[str, tuple[str, ...]] = {
     "portfolio.py": ("trades/test_portfolio.py",),
