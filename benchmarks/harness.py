@@ -132,7 +132,8 @@ def ratio(row: dict[str, Any], base: dict[str, Any] | None) -> str:
     if base is None or row is base:
         return "-"
     found = [mine / row["bars"] / (other / base["bars"]) for mine, other in zip(row["turns"], base["turns"], strict=True)]
-    return f"{statistics.median(found):.3g}x ({min(found):.3g} - {max(found):.3g})"
+    middle, least, most = (f"{x:,.0f}" if x >= 100 else f"{x:.3g}" for x in (statistics.median(found), min(found), max(found)))
+    return f"{middle}x ({least} - {most})"
 
 
 def table(rows: list[dict[str, Any]], scenario: str) -> list[str]:
