@@ -43,7 +43,6 @@ KERNEL: dict[str, tuple[str, ...]] = {
 }
 FAULTS: dict[str, tuple[str, ...]] = {
     "kernel/faults.py": (),
-    "kernel/busts.py": ("scenarios/test_busts.py",),
 }
 ANALYSIS: dict[str, tuple[str, ...]] = {
     "portfolio.py": ("trades/test_portfolio.py",),

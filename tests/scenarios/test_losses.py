@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import fillwright as fw
 from fillwright.model.codes import ExitReason, LimitAction, OrderStatus, Reason, TradingState
 from fillwright.verify import verify_folder
-from scenarios.table import clock, market, play
+from scenarios.table import X, clock, market, play
 
 pytestmark = pytest.mark.scenario
 
@@ -78,6 +79,37 @@ def test_the_next_day_counts_from_where_the_day_before_ended() -> None:
     """900 are left, of which 4 % are 36. On the second day the position gains; the loss of the first does not count again."""
     found = run("09:31 buy 10", {"max_daily_loss": "4%", "on_daily_loss": "halted"})
     assert [line for line in switches(found) if "2024-01-03" in line] == ["2024-01-03 09:31 halted -> active new_day"]
+
+
+def test_the_last_bar_of_a_day_belongs_to_it() -> None:
+    """950 are left when the day ends, on its last bar; of the 90 that are lost on the next, 95 are allowed."""
+    bars = """
+        2024-01-02 09:31  100
+        2024-01-02 09:32  100
+        2024-01-02 09:33  100  95
+        2024-01-03 09:31  95
+        2024-01-03 09:32  95   86
+        2024-01-03 09:33  86
+    """
+    assert switches(play(bars, "2024-01-02 09:31 buy 10", account=ACCOUNT, limits={"max_daily_loss": "10%"})) == []
+
+
+def test_a_day_ends_once_however_long_other_instruments_go_on() -> None:
+    """It is that of the first instrument: what is lost after its last bar counts together."""
+    x = market("09:31 100\n09:32 100\n2024-01-03 09:31 100")
+    y = market("09:31 100\n09:32 100\n09:33 97\n09:34 94\n09:35 91\n09:36 91\n2024-01-03 09:31 91", replace(X, symbol="Y"))
+    found = play(x + y, "09:31 buy 10 Y", account=ACCOUNT, limits={"max_daily_loss": "7%"})
+    assert switches(found)[0] == "09:35 active -> reduce_only max_daily_loss reduce_only 90 of 70"
+
+
+def test_flatten_closes_every_position() -> None:
+    falling = "09:31 100\n09:32 100\n09:33 100 90\n09:34 90\n09:35 90"
+    three = market(falling) + market(falling, replace(X, symbol="Y")) + market(falling, replace(X, symbol="Z"))
+    script = "09:31 buy 1 X\n09:31 buy 2 Y\n09:31 buy 3 Z"
+    found = play(three, script, account=ACCOUNT, limits={"max_drawdown": "4%", "on_drawdown": "flatten"})
+    assert [fill.rpartition(" fee")[0] for fill in found.fills][3:] == [
+        "09:33 open sell 1 X @ 90.00", "09:33 open sell 2 Y @ 90.00", "09:33 open sell 3 Z @ 90.00",
+    ]  # fmt: skip
 
 
 def test_flatten_cancels_and_closes_everything_and_halts() -> None:
