@@ -342,6 +342,20 @@ def test_a_reducing_order_that_works_again_follows_the_position() -> None:
     assert own(found, "position")[-1] == 0
 
 
+def test_a_limit_order_that_works_again_meets_lows_again_and_counts_as_live() -> None:
+    bars = """
+        09:31  100 100 100 100  99
+        09:32  100 100  98 100  99
+        09:33  100 100 100 100  99
+        09:34  100 100 100 100  99
+        09:35  100 100  98 100  99
+    """
+    script = "09:31 buy 10 limit 99\n09:33 buy 1 limit 90"
+    found = play(bars, script, **busts(undone=((0, 2),), kept=((0, 4),)), limits={"max_live_orders": 1})
+    assert found.life(0)[2:] == ["09:32 FILL_ALL", "09:33 BUST_ALL", "09:35 FILL_ALL"]
+    assert found.status(1) == "DENIED MAX_LIVE_ORDERS"
+
+
 def test_an_order_that_was_released_stays_released() -> None:
     """The second leg of a reversal is not taken back with the first, whose fill is undone and which is then cancelled."""
     found = play(
