@@ -209,7 +209,10 @@ def test_hours_fill_in_what_an_instrument_does_not_say() -> None:
             {"data": {"sources": [{"symbol": 700, "path": "x"}]}},
             "data.sources[0].symbol: must be text; found 700; write it in quotes",
         ),
-        ({"data": {"sources": {"symbol": "A"}}}, "data.sources: must be a list"),
+        (
+            {"data": {"sources": {"symbol": "A"}}},
+            "data.sources: must be a list; found {'symbol': 'A'}; write - before each item, or put them in [ ]",
+        ),
         ({"data": {"start": "2024-02-01", "end": "2024-01-01"}}, "data.end: 2024-01-01 is before start"),
         ({"data": {"repair": ["sorted"]}}, "data.repair[0]: must be one of sort, drop_duplicates"),
         (

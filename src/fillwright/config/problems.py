@@ -246,6 +246,8 @@ def _sentence(kind: str, detail: Any, source: Any) -> str:
         return reason if isinstance(value, Mapping | BaseModel) else reason + _found(value)
     if kind == "string_type" and isinstance(value, bool | int | float):
         return f"must be text{_found(value)}; write it in quotes"
+    if kind == "tuple_type" and isinstance(value, Mapping):
+        return f"must be a list{_found(value)}; write - before each item, or put them in [ ]"
     message: str = detail["msg"]
     return _EXPECTED.get(kind, message[:1].lower() + message[1:]) + _found(value)
 
